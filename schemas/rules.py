@@ -1,0 +1,49 @@
+"""The coded rules: what can be wrong with a capture or a record, and how loud that is.
+
+Belongs here: the one table of codes. Not here: the code that applies a rule (it sits where the
+rule can be seen to hold: scrapers for C and P, pipelines for G).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Outcome = Literal["hold", "warn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """`hold`: the record is kept out and the last good one stays current; `warn`: it is said."""
+
+    code: str
+    outcome: Outcome
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule met by one record."""
+
+    rule: str
+    message: str
+
+
+RULES: Final[dict[str, Rule]] = {
+    rule.code: rule
+    for rule in (
+        Rule(code="P-NOT-JSON", outcome="hold", sentence="The body is not the JSON that was asked for."),
+        Rule(code="P-NOT-A-STANDARD", outcome="hold", sentence="The body says nothing of a standard."),
+        Rule(code="P-LOADING", outcome="hold", sentence="The page only promises its content (“Content loading...”)."),
+        Rule(code="P-MISSING-FIELD", outcome="hold", sentence="A field that every record has is missing."),
+        Rule(code="P-BAD-VALUE", outcome="hold", sentence="A value does not have the form its field always has."),
+        Rule(code="P-KSB-CODES", outcome="hold", sentence="The KSB codes have a gap, a duplicate or a code without words."),
+        Rule(code="P-DUTY-NUMBERS", outcome="hold", sentence="The duty numbers have a gap or a duplicate."),
+        Rule(code="P-MAPPED-CODE-MISSING", outcome="hold", sentence="A duty is mapped to a KSB code that the page does not list."),
+        Rule(code="P-UNKNOWN-FIELD", outcome="warn", sentence="A key or label is not known; it was kept as evidence and not read."),
+        Rule(code="P-MAPPED-ID-MISSING", outcome="warn", sentence="A duty is mapped to an id that no KSB of the record has."),
+        Rule(code="P-REPEATED-ID", outcome="warn", sentence="Two items of one record share the publisher's id."),
+        Rule(code="P-REPEATED-RECORD", outcome="warn", sentence="The array holds one version twice; the later created one counts."),
+        Rule(code="G-SCHEMA", outcome="hold", sentence="A row does not fit its table's model."),
+        Rule(code="G-ANOTHER-STANDARD", outcome="hold", sentence="The address of one standard served another one."),
+        Rule(code="G-WHICH-VERSION", outcome="hold", sentence="The page shows no version number and fits no single version."),
+    )
+}

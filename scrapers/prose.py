@@ -1,0 +1,41 @@
+"""Prose fields: HTML written in an editor, read as the text a person sees.
+
+Belongs here: HTML fragments inside the API's fields. Not here: pages.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import lxml.html
+from lxml import etree
+
+from schemas.text import plain
+
+_TAG_RE: Final = re.compile(r"<[a-zA-Z/!]")
+# Elements that do not end a word; the text around any other one is apart.
+INLINE: Final = frozenset("a abbr b bdi bdo big cite code em font i ins mark q s small span strong sub sup tt u".split())
+
+
+def prose_text(field: str) -> str:
+    """The visible text of a field that is escaped HTML, plain text, or a mixture.
+
+    An editor's re-save (`&nbsp;`, `<br />`, other tags) gives the same text.
+    """
+    markup = html.unescape(field)
+    if not _TAG_RE.search(markup):
+        return plain(markup)
+    root = lxml.html.fragment_fromstring(markup, create_parent="div")
+    return plain("".join(_pieces(root)))
+
+
+def _pieces(root: lxml.html.HtmlElement) -> Iterator[str]:
+    for event, element in etree.iterwalk(root, events=("start", "end", "comment")):
+        is_inline = element.tag in INLINE
+        if event == "start":
+            yield "" if is_inline else " "
+            yield element.text or ""
+        else:
+            yield "" if is_inline else " "
+            yield (element.tail or "") if element is not root else ""

@@ -1,0 +1,28 @@
+"""What a parser gives back, and how it refuses.
+
+Belongs here: the result every source's parser shares. Not here: any parser.
+
+    ParseError      the body is not shaped as we know it; reading it again cannot help
+"""
+
+from dataclasses import dataclass
+
+from schemas.record import Record
+from schemas.rules import RULES, Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A record and what was odd about it."""
+
+    record: Record
+    findings: tuple[Finding, ...] = ()
+
+
+class ParseError(Exception):
+    """Raised when a body breaks a rule that holds it back, from any parser."""
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(f"{RULES[rule].sentence} {detail}")
+        self.rule = rule
+        self.detail = detail
