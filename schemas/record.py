@@ -7,7 +7,7 @@ Belongs here: shapes and the digests that follow from them. Not here: where a va
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -144,6 +144,23 @@ class Record:
     def record_id(self) -> str:
         """Two records with the same id say the same, to the letter."""
         return digest([list(self.attributes.values()), self.content.content_id])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A record as one source told it from a moment on; its version is known."""
+
+    source: str
+    record: Record
+    seen_from_at: datetime
+    run_id: str
+    evidence_sha256: str
+    parser_version: str
+
+    @cached_property
+    def snapshot_id(self) -> str:
+        """Address of the snapshot: what was seen, where, and when first."""
+        return digest([self.source, self.record.reference, self.record.version, self.seen_from_at.isoformat(), self.record.record_id])
 
 
 ATTRIBUTES: Final = tuple(f.name for f in fields(Record) if f.name != "content")

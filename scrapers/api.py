@@ -131,6 +131,9 @@ class Entry:
     version: str
     evidence: bytes
     created: str
+    status: str | None
+    page_url: str | None
+    occupation_code: str | None
 
 
 def split(body: bytes) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
@@ -178,8 +181,19 @@ def _entry(raw: object) -> Entry:
     if isinstance(provider, dict):
         for key in _PROVIDER_CONTACT:
             provider.pop(key, None)
-    evidence = orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
-    return Entry(reference=reference, version=version, evidence=evidence, created=str(raw.get("createdDate") or ""))
+    return Entry(
+        reference=reference,
+        version=version,
+        evidence=orjson.dumps(raw, option=orjson.OPT_SORT_KEYS),
+        created=str(raw.get("createdDate") or ""),
+        status=_text_or_none(raw.get("status")),
+        page_url=_text_or_none(raw.get("standardPageUrl")),
+        occupation_code=_text_or_none(raw.get("occupationCode")),
+    )
+
+
+def _text_or_none(value: object) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
 
 
 def version_number(text: str) -> str:
@@ -219,7 +233,7 @@ def parse(body: bytes) -> Reading:
         version=version_number(str(raw.get("version") or "")),
         title=plain(raw["title"]),
         status=status,
-        is_paused_for_starts=raw.get("approvedForDeliveryPausedStarts"),
+        is_paused_for_starts=_flag(raw, "approvedForDeliveryPausedStarts"),
         level=_whole(raw, "level"),
         route=_words(raw, "route"),
         typical_duration_months=_whole(raw, "typicalDuration"),
@@ -231,11 +245,11 @@ def parse(body: bytes) -> Reading:
         ssa_tier_1=_words(raw, "ssa1"),
         ssa_tier_2=_words(raw, "ssa2"),
         eqa_provider=_named(raw, "eQAProvider", "providerName"),
-        is_regulated=raw.get("regulated"),
+        is_regulated=_flag(raw, "regulated"),
         regulated_body=_words(raw, "regulatedBody"),
         integration=_words(raw, "integration"),
         integrated_degree=_words(raw, "integratedDegree"),
-        is_core_and_options=raw.get("coreAndOptions"),
+        is_core_and_options=_flag(raw, "coreAndOptions"),
         template_type=_words(raw, "templateType"),
         trailblazer_reference=_words(raw, "tbReference"),
         change_note=_words(raw, "change"),
@@ -263,7 +277,7 @@ def parse(body: bytes) -> Reading:
 def _content(raw: Mapping[str, Any], findings: list[Finding]) -> Content:
     titles = {option["optionId"]: plain(option["title"]) for option in raw.get("options") or []}
     items = {kind: _items(raw, kind, findings) for kind in KINDS}
-    codes = {}
+    codes: dict[str, str] = {}
     for kind in KINDS:
         for position, (publisher_id, _) in enumerate(items[kind], 1):
             codes.setdefault(publisher_id, f"{kind}{position}")
@@ -368,9 +382,19 @@ def _whole(raw: Mapping[str, Any], key: str) -> int | None:
     if value is None or value == "":
         return None
     try:
-        return int(value) or None
+        number = int(value)
     except (TypeError, ValueError) as error:
         raise ParseError("P-BAD-VALUE", f"{key} is not a whole number: {str(value)[:60]!r}") from error
+    if not 0 <= number < 2**31:
+        raise ParseError("P-BAD-VALUE", f"{key} is out of range: {number}")
+    return number or None
+
+
+def _flag(raw: Mapping[str, Any], key: str) -> bool | None:
+    value = raw.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise ParseError("P-BAD-VALUE", f"{key} is neither true nor false: {str(value)[:60]!r}")
+    return value
 
 
 def _date(raw: Mapping[str, Any], key: str) -> date | None:
@@ -396,7 +420,11 @@ def _set(values: Sequence[Any] | None, read: Any) -> tuple[str, ...]:
 
 
 def _qualification(raw: Mapping[str, Any]) -> str:
-    facts = [plain(raw.get("title")), f"level {plain(str(raw['level']))}" if raw.get("level") else "", plain(raw.get("anyAdditionalInformation"))]
+    facts = [
+        plain(raw.get("title")),
+        f"level {plain(str(raw['level']))}" if raw.get("level") else "",
+        plain(raw.get("anyAdditionalInformation")),
+    ]
     return "; ".join(fact for fact in facts if fact)
 
 

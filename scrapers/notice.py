@@ -12,7 +12,7 @@ from schemas.text import plain
 # What the page says because of its status belongs to the lifecycle; the version's status says it.
 STATUS_RE: Final = re.compile(
     r"""^(?:
-      This\ (?:apprenticeship|occupational|standard|[a-z ]*apprenticeship(?:\ unit)?)(?:\ standard)?\ 
+      This\ (?:apprenticeship|occupational|standard|[a-z ]*apprenticeship(?:\ unit)?)(?:\ standard)?[ ]
         (?:is\ in\ revision|has\ been\ (?:retired|withdrawn)|is\ in\ development\ and\ is\ subject\ to\ change)
     | This\ is\ not\ the\ latest\ approved\ version\ of\ this\ apprenticeship\.?(?:\ View\ the\ latest\ version)?
     | View\ the\ latest\ version

@@ -15,7 +15,32 @@ from schemas.text import plain
 
 _TAG_RE: Final = re.compile(r"<[a-zA-Z/!]")
 # Elements that do not end a word; the text around any other one is apart.
-INLINE: Final = frozenset("a abbr b bdi bdo big cite code em font i ins mark q s small span strong sub sup tt u".split())
+INLINE: Final = frozenset(
+    [
+        "a",
+        "abbr",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "cite",
+        "code",
+        "em",
+        "font",
+        "i",
+        "ins",
+        "mark",
+        "q",
+        "s",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "tt",
+        "u",
+    ]
+)
 
 
 def prose_text(field: str) -> str:

@@ -1,0 +1,51 @@
+# Every target first makes .venv where it is missing or the lock has moved.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+export DAGSTER_HOME ?= $(CURDIR)/data/dagster
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run dev test check bench lock
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+setup: $(VENV)/.ready ## Install everything into .venv, as locked
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --compile-bytecode --editable .
+	touch $@
+
+demo: setup ## Watch the built-in sample site over three nights; no network
+	$(BIN)/standards-watch demo
+
+run: setup ## Run the daily job once (needs STANDARDS_WATCH_CONTACT)
+	$(BIN)/standards-watch run
+
+dev: setup ## The Dagster UI with the daily schedule, on http://127.0.0.1:3000
+	mkdir -p "$(DAGSTER_HOME)" && cp dagster.yaml "$(DAGSTER_HOME)/dagster.yaml"
+	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+
+test: setup ## Run the tests
+	$(BIN)/pytest
+
+check: setup ## ruff, format, mypy --strict, import-linter, the code location
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/dg check defs
+
+bench: setup ## Measure the budgets, as ratios within one run
+	$(BIN)/python -m tests.bench
+
+lock: ## Resolve the lock again (names, versions and hashes, no addresses)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --group dev pyproject.toml --output-file requirements.lock

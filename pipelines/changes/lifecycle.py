@@ -1,0 +1,91 @@
+"""Compare two observations of one standard: versions that come, go, return, or change.
+
+Belongs here: events that need more than two records of one version. Not here: the rest (compare).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from pipelines.changes.compare import compare
+from pipelines.changes.severity import weigh
+from pipelines.changes.summary import summarise
+from schemas.change import Change, Difference, TransitionKind
+from schemas.record import IN_DEVELOPMENT, PROPOSAL, Record, version_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What happened to one version in one observation; `new` has no before, `missing` no after."""
+
+    kind: TransitionKind
+    version: str
+    before: Record | None
+    after: Record | None
+
+
+def compare_standard(reference: str, steps: Iterable[Step], *, is_new_standard: bool, versions_left: int) -> Iterator[Change]:
+    """Every change of one standard in one observation of one source.
+
+    `versions_left`: how many of its versions are still published after the observation.
+    """
+    ordered = sorted(steps, key=lambda step: version_key(step.version))
+    for index, step in enumerate(ordered):
+        differences = list(_differences(step))
+        if step.kind == "new" and is_new_standard and index == 0:
+            differences.insert(0, Difference(event="standard_added", after=step.after.title if step.after else None))
+        if step.kind == "missing" and versions_left == 0 and step is ordered[-1]:
+            differences.append(Difference(event="standard_missing", before=step.before.title if step.before else None))
+        if step.kind == "returned" and all(other.kind == "returned" for other in ordered) and versions_left == len(ordered) and index == 0:
+            differences.insert(0, Difference(event="standard_returned", after=step.after.title if step.after else None))
+        for difference in differences:
+            yield _change(reference, step, difference)
+
+
+def _differences(step: Step) -> Iterator[Difference]:
+    if step.before is None and step.after is not None:
+        is_announced = step.after.status in (IN_DEVELOPMENT, PROPOSAL)
+        yield Difference(event="version_announced" if is_announced else "version_added", after=step.after.status)
+    elif step.after is None and step.before is not None:
+        yield Difference(event="version_missing", before=step.before.status)
+    elif step.before is not None and step.after is not None:
+        if step.kind == "returned":
+            yield Difference(event="version_returned", after=step.after.status)
+        yield from compare(step.before, step.after)
+
+
+def _change(reference: str, step: Step, difference: Difference) -> Change:
+    record = step.after or step.before
+    if record is None:
+        raise ValueError(f"{reference} {step.version}: a step needs a record before or after")
+    severity, rule = weigh(difference)
+    declared = is_declared(step.before, step.after)
+    return Change(
+        reference=reference,
+        version=step.version,
+        title=record.title,
+        difference=difference,
+        severity=severity,
+        rule=rule,
+        is_declared=declared,
+        effective_on=_effective_on(difference, record),
+        summary=summarise(difference, step.version, record, is_declared=declared),
+    )
+
+
+def is_declared(before: Record | None, after: Record | None) -> bool:
+    """Whether the publisher said so: a version, a date or the change note moved in the same observation."""
+    if before is None or after is None:
+        return after is not None
+    said = ("version", "status", "changed_on", "published_on", "approved_on", "change_note", "earliest_start_on", "latest_start_on")
+    return any(getattr(before, name) != getattr(after, name) for name in said)
+
+
+def _effective_on(difference: Difference, record: Record) -> date | None:
+    if difference.event == "start_dates_moved":
+        return record.latest_start_on if difference.subject == "latest_start_on" else record.earliest_start_on
+    if difference.event == "version_retired":
+        return record.latest_start_on
+    if difference.event in ("version_live", "version_announced", "version_added") or record.status == IN_DEVELOPMENT:
+        return record.earliest_start_on
+    return None

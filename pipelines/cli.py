@@ -1,0 +1,414 @@
+"""The command line.
+
+Belongs here: options, exit codes and what is printed. Not here: doing the work. Dagster and the
+parsers are imported by the commands that run the job, so that the others answer at once.
+"""
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import orjson
+import pydantic
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.changes.summary import folded
+from pipelines.settings import Settings, origin, settings_with
+from schemas.events import EVENTS, SEVERITIES
+from warehouse import read
+from warehouse.database import WarehouseBusyError, WarehouseError, open_warehouse
+from warehouse.publish import PUBLISHED
+
+app = typer.Typer(
+    name="standards-watch",
+    help="Watch England's occupational standards: keep every state, say exactly what changed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+EXIT_FAILED: Final = 1
+EXIT_QUARANTINE: Final = 3
+_EXIT_CODES: Final = {"good": 0, "quarantine": EXIT_QUARANTINE, "failed": EXIT_FAILED, "running": EXIT_FAILED}
+_SEVERITY_STYLES: Final = {"revision": "bold red", "adjustment": "yellow", "correction": "cyan", "none": "dim"}
+
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder (default: STANDARDS_WATCH_DATA, else data).", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Contact = Annotated[
+    str | None, typer.Option("--contact", help="E-mail address or web page the publisher can reach you at.", show_default=False)
+]
+
+
+@app.command()
+def run(
+    data: Data = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="What to read: api, page, occupation or all; may be repeated.", show_default=False)
+    ] = None,
+    site: Annotated[str | None, typer.Option("--site", help="Address of the site.", show_default=False)] = None,
+    only: Annotated[str | None, typer.Option("--only", help="Only these standards: ST0128,ST0004.", show_default=False)] = None,
+    observed_at: Annotated[
+        str | None, typer.Option("--observed-at", help="The time the run stands for, ISO 8601; for replays.", show_default=False)
+    ] = None,
+    contact: Contact = None,
+    requests_per_second: Annotated[
+        float | None, typer.Option("--requests-per-second", help="Pace, at most, to one host (default 1).", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the daily job once. Exit 0 good, 1 failed, 3 done but with something held back or not served."""
+    from pipelines.job import JobRequest, run_job
+
+    with _plain_errors():
+        settings = _settings(data=data, site=site, sources=source, contact=contact, requests_per_second=requests_per_second)
+        request = JobRequest(settings=settings, only=_references(only), observed_at=_moment(observed_at))
+        with _progress(quiet=as_json) as progress:
+            outcome = run_job(request, progress)
+    if as_json:
+        _print_json(outcome.as_dict())
+    else:
+        _show_outcome(outcome.run, outcome.changes, settings.data)
+    raise typer.Exit(_EXIT_CODES[outcome.run["status"]])
+
+
+@app.command()
+def demo(data: Data = None) -> None:
+    """Watch the built-in sample site over its three nights; needs no network."""
+    from pipelines.job import JobRequest, run_job
+    from scrapers.sample.nights import DATES
+    from scrapers.sample.server import SampleSite, sample_nights
+
+    with _plain_errors():
+        folder = _settings(data=data).data / "demo"
+        _clear(folder)
+        with SampleSite(sample_nights()) as site:
+            for number, night in enumerate(DATES, 1):
+                site.move(number)
+                console.rule(f"Night {number}: {night:%d %B %Y}")
+                settings = _settings(
+                    data=folder, site=site.url, sources=["all", "occupation"], contact="demo@example.org", requests_per_second=1000.0
+                )
+                observed_at = datetime(night.year, night.month, night.day, 5, tzinfo=UTC).replace(tzinfo=None)
+                with _progress(quiet=False) as progress:
+                    outcome = run_job(JobRequest(settings=settings, only=None, observed_at=observed_at), progress)
+                _show_outcome(outcome.run, outcome.changes, folder)
+                if outcome.run["status"] != "good":
+                    raise typer.Exit(_EXIT_CODES[outcome.run["status"]])
+        with read.open_published(folder) as reader:
+            console.rule("What changed in three nights")
+            _show_changes(read.changes(reader))
+    console.print(f"\nThe database, for any DuckDB: [bold]{escape(str((folder / PUBLISHED).absolute()))}[/]", soft_wrap=True)
+    console.print(f"Look closer: [bold]standards-watch show ST9001 --data {escape(str(folder))}[/]", soft_wrap=True)
+
+
+@app.command()
+def changes(
+    data: Data = None,
+    since: Annotated[str | None, typer.Option("--since", help="From this day or moment on (UTC).", show_default=False)] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Before this day or moment (UTC).", show_default=False)] = None,
+    reference: Annotated[str | None, typer.Option("--reference", help="Only these standards: ST0128,ST0004.", show_default=False)] = None,
+    event: Annotated[list[str] | None, typer.Option("--event", help="Only this event; may be repeated.", show_default=False)] = None,
+    severity: Annotated[
+        list[str] | None, typer.Option("--severity", help="Only this severity; may be repeated.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What changed, newest first."""
+    with _plain_errors():
+        _one_of(event, list(EVENTS), "--event")
+        _one_of(severity, SEVERITIES, "--severity")
+        with read.open_published(_settings(data=data).data) as reader:
+            rows = read.changes(
+                reader,
+                since=_moment(since),
+                until=_moment(until),
+                references=_references(reference) or (),
+                events=event or (),
+                severities=severity or (),
+            )
+    if as_json:
+        _print_json(rows)
+    else:
+        _show_changes(rows)
+
+
+@app.command()
+def show(
+    reference: Annotated[str, typer.Argument(help="The standard: ST0128.")],
+    data: Data = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="The version: 1.1 (default: the one in force).", show_default=False)
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="As it was known at this day or moment (UTC).", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """One standard: facts, KSBs, duties and which duty needs which KSB."""
+    with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
+        row = read.version(reader, reference.upper(), version, _moment(as_of))
+        if row is None:
+            asked = f"{reference.upper()}{f' {version}' if version else ''}{f' as of {as_of}' if as_of else ''}"
+            raise typer.BadParameter(f"{asked} is not in the warehouse. `standards-watch changes` lists what moved; check the reference.")
+        content = read.content(reader, row["snapshot_id"])
+    if as_json:
+        _print_json(row | content)
+    else:
+        _show_version(row, content)
+
+
+@app.command()
+def doctor(data: Data = None, as_json: Json = False) -> None:
+    """Explain the settings and the state of the data folder; asks nobody over the network."""
+    with _plain_errors():
+        settings = _settings(data=data)
+        told = {"data"} if data else set()
+        rows = [
+            {"setting": name, "value": _value(getattr(settings, name)), "from": "command line" if name in told else origin(name)}
+            for name in Settings.model_fields
+        ]
+        findings = list(_examine(settings))
+    if as_json:
+        _print_json({"settings": rows, "state": findings})
+    else:
+        _show_rows("Settings", rows, ("setting", "value", "from"))
+        _show_rows("State", findings, ("what", "is_good", "finding"))
+    raise typer.Exit(EXIT_FAILED if any(row["is_good"] is False for row in findings) else 0)
+
+
+# Piped into a file or a pager there is no width to keep to.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+errors = Console(stderr=True, highlight=False)
+
+
+def _settings(**told: Any) -> Settings:
+    try:
+        return settings_with(told)
+    except pydantic.ValidationError as error:
+        details = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {str(e.get('input'))[:60]!r})" for e in error.errors())
+        raise typer.BadParameter(f"{details}. `standards-watch doctor` shows where each setting comes from.") from error
+
+
+@contextmanager
+def _plain_errors() -> Any:
+    try:
+        yield
+    except WarehouseError as error:
+        errors.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+        raise typer.Exit(EXIT_FAILED) from error
+
+
+def _references(text: str | None) -> tuple[str, ...] | None:
+    return tuple(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip())) or None if text else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A day or moment as naive UTC."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a day or moment; write 2026-08-13 or 2026-08-13T05:00:00Z.") from error
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _one_of(values: Sequence[str] | None, known: Sequence[str], option: str) -> None:
+    unknown = [value for value in values or () if value not in known]
+    if unknown:
+        raise typer.BadParameter(f"{option} {', '.join(unknown)} is not known. There are: {', '.join(known)}.")
+
+
+def _clear(folder: Path) -> None:
+    """Empty the demo's own folder; anything that is not a data folder is left alone."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "warehouse.duckdb").exists():
+        raise WarehouseError(f"{folder} holds something else than a demo. Name another data folder with --data.")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Any:
+    """A bar per source on a terminal, else a line for every tenth."""
+    if quiet:
+        yield _no_progress
+    elif errors.is_terminal:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=errors) as bars:
+            tasks: dict[str, Any] = {}
+
+            def advance(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total)
+                bars.update(tasks[what], completed=done, total=total)
+
+            yield advance
+    else:
+
+        def line(what: str, done: int, total: int) -> None:
+            if done == total or (total >= 20 and done and (done * 10) // total != ((done - 1) * 10) // total):
+                errors.print(f"{what}: {done} of {total}")
+
+        yield line
+
+
+def _no_progress(what: str, done: int, total: int) -> None:
+    """For --json: standard output is the answer and nothing else."""
+
+
+def _show_outcome(run_row: dict[str, Any], found: list[dict[str, Any]], folder: Path) -> None:
+    counts = run_row["counts"]
+    styles = {"good": "green", "quarantine": "yellow", "failed": "bold red"}
+    status = run_row["status"]
+    console.print(
+        Text.assemble(
+            (status, styles.get(status, "bold red")),
+            f": {counts['versions']:,} versions of {counts['standards']:,} standards, {counts['ksbs']:,} KSBs, {counts['duties']:,} duties; "
+            f"{counts['new_snapshots']:,} new snapshots, {len(found):,} changes",
+        ),
+        soft_wrap=True,
+    )
+    if run_row["message"]:
+        errors.print(Text(run_row["message"]), soft_wrap=True)
+    if found:
+        _show_changes(found)
+    elif counts["is_baseline"]:
+        console.print("First look: everything seen now is the baseline that later runs are compared with.")
+    if counts["versions"]:
+        console.print(f"Database: {escape(str((folder / PUBLISHED).absolute()))}", soft_wrap=True)
+
+
+def _show_changes(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        console.print("Nothing changed.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, options in (
+        ("Seen", {"no_wrap": True}),
+        ("Standard", {"no_wrap": True}),
+        ("Event", {}),
+        ("Severity", {}),
+        ("What changed", {"ratio": 1}),
+    ):
+        table.add_column(column, **options)
+    for row in folded(rows):
+        table.add_row(
+            f"{row['detected_at']:%d %b %Y}",
+            f"{row['reference']} {row['version']}",
+            row["event"],
+            Text(row["severity"], _SEVERITY_STYLES[row["severity"]]),
+            Text(row["summary"]),
+        )
+    console.print(table)
+    console.print(f"{len(rows):,} changes", style="dim")
+
+
+def _show_version(row: dict[str, Any], content: dict[str, list[dict[str, Any]]]) -> None:
+    console.print(Text(f"{row['reference']} {row['version']}  {row['title']}", "bold"))
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(ratio=1)
+    for name, value in row.items():
+        if value not in (None, []) and name not in ("reference", "version", "title"):
+            facts.add_row(name, Text(_value(value)))
+    console.print(facts)
+    for heading, kind in (("Knowledge", "K"), ("Skills", "S"), ("Behaviours", "B")):
+        items = [ksb for ksb in content["ksbs"] if ksb["kind"] == kind]
+        if items:
+            console.print(Text(f"\n{heading}", "bold"))
+            _show_items([(ksb["code"], ksb["text"], ksb["options"]) for ksb in items])
+    if content["duties"]:
+        console.print(Text("\nDuties", "bold"))
+        _show_items(
+            [
+                (f"Duty {duty['duty_number']}", f"{duty['text']}\n{' '.join(duty['codes']) or 'no KSBs'}", duty["options"])
+                for duty in content["duties"]
+            ]
+        )
+
+
+def _show_items(items: Sequence[tuple[str, str, Sequence[str]]]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(ratio=1)
+    for label, text, options in items:
+        table.add_row(label, Text(text + (f"\nOnly: {', '.join(options)}" if options else "")))
+    console.print(table)
+
+
+def _show_rows(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    console.print(Text(title, "bold"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column.replace("is_", ""))
+    for row in rows:
+        table.add_row(*[Text(_value(row[column])) for column in columns])
+    console.print(table)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _examine(settings: Settings) -> Any:
+    """What a person would look at first, each with whether it is in order (None: nothing to say yet)."""
+    yield {"what": "Python", "is_good": sys.version_info >= (3, 11), "finding": platform.python_version()}
+    for package in ("standards-watch", "dagster", "duckdb", "pandera", "polars"):
+        yield {"what": package, "is_good": True, "finding": installed(package)}
+    loopback = "127.0.0.1" in settings.site or "localhost" in settings.site
+    contact = settings.contact or "not set: run needs STANDARDS_WATCH_CONTACT or --contact"
+    yield {"what": "contact", "is_good": bool(settings.contact) or (None if loopback else False), "finding": contact}
+    folder = settings.data
+    if not folder.exists():
+        yield {"what": "data folder", "is_good": None, "finding": f"{folder.absolute()} is not there yet; the first run makes it"}
+        return
+    try:
+        with open_warehouse(folder) as db:
+            died = db.rows("SELECT run_id, started_at FROM runs WHERE status = 'running' ORDER BY started_at")
+            for row in died:
+                yield {"what": "run", "is_good": None, "finding": f"{row['run_id']} of {row['started_at']:%Y-%m-%d %H:%M} UTC did not end"}
+        yield {"what": "warehouse", "is_good": True, "finding": str((folder / "warehouse.duckdb").absolute())}
+    except WarehouseBusyError as error:
+        yield {"what": "warehouse", "is_good": None, "finding": str(error)}
+    except WarehouseError as error:
+        yield {"what": "warehouse", "is_good": False, "finding": str(error)}
+    try:
+        with read.open_published(folder) as reader:
+            counts = read.tally(reader)
+            newest = read.runs(reader, 1)
+    except WarehouseError as error:
+        yield {"what": "published", "is_good": None, "finding": str(error)}
+        return
+    told = f"{counts['versions']:,} versions of {counts['standards']:,} standards, {counts['snapshots']:,} snapshots, {counts['changes']:,} changes"
+    yield {"what": "published", "is_good": True, "finding": f"{(folder / PUBLISHED).absolute()}: {told}"}
+    for row in newest:
+        said = f": {row['message']}" if row["message"] else ""
+        yield {
+            "what": "last run",
+            "is_good": row["status"] == "good",
+            "finding": f"{row['status']}, {row['started_at']:%Y-%m-%d %H:%M} UTC{said}",
+        }
+    if counts["stale"]:
+        yield {
+            "what": "stale",
+            "is_good": False,
+            "finding": f"{counts['stale']:,} versions could not be checked by the last run that tried",
+        }
+
+
+def _print_json(value: object) -> None:
+    """JSON with plain dates and UTC moments, to standard output."""
+    encode: Callable[[object], bytes] = lambda v: orjson.dumps(v, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z, default=str)  # noqa: E731
+    sys.stdout.write(encode(value).decode() + "\n")

@@ -1,0 +1,218 @@
+"""The assets of the daily job: captures → snapshots → changes, and the published copy.
+
+Belongs here: calling a step and showing what it did. Not here: the steps (pipelines.capture,
+pipelines.snapshots, pipelines.comparison, warehouse.publish). Loops live inside a step; there is no
+Dagster step per page.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import dagster as dg
+
+from pipelines.capture import Captured, capture_api, capture_occupations, capture_pages
+from pipelines.comparison import find_changes
+from pipelines.defs.resources import WatchResource
+from pipelines.run import Progress, Run
+from pipelines.snapshots import take_snapshots
+from schemas.tables import CHANGES, SNAPSHOTS, Table
+from warehouse.captures import finish_run, run_outcome, start_run
+from warehouse.ddl import column_type
+from warehouse.publish import publish
+
+OWNERS: Final = ["team:standards-watch"]
+# The job runs at 06:00; by noon every asset must have been made since the midnight before.
+DAILY: Final = dg.FreshnessPolicy.cron(deadline_cron="0 12 * * *", lower_bound_delta=timedelta(hours=12), timezone="Europe/London")
+_ROWS_SHOWN: Final = 50
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _begin(context: dg.AssetExecutionContext, watch: WatchResource) -> Run:
+    """The run, written down by whichever asset comes first, so that all of them share its time."""
+    run = watch.run(context.run_id, _now())
+    settings = watch.settings()
+    with watch.open_warehouse() as db:
+        start_run(
+            db,
+            run_id=run.run_id,
+            observed_at=run.observed_at,
+            started_at=_now(),
+            site=settings.site,
+            sources=run.sources,
+            only=run.only,
+        )
+        began = db.rows("SELECT observed_at FROM runs WHERE run_id = ?", [run.run_id])[0]["observed_at"]
+    return watch.run(context.run_id, began) if watch.observed_at is None else run
+
+
+def _schema(table: Table) -> Mapping[str, Any]:
+    """The table's columns as Dagster shows them."""
+    columns = [
+        dg.TableColumn(name, column_type(dtype), description, dg.TableColumnConstraints(nullable=nullable))
+        for name, dtype, nullable, description in table.columns()
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns), "dagster/table_name": table.name}
+
+
+def _captured(context: dg.AssetExecutionContext, captured: Captured) -> dg.MaterializeResult[None]:
+    for failure in captured.failures[:_ROWS_SHOWN]:
+        context.log.warning("%s was not served: %s", failure.url, failure.reason)
+    failures = [{"url": failure.url, "outcome": failure.outcome, "reason": failure.reason} for failure in captured.failures]
+    return dg.MaterializeResult(
+        metadata={
+            "requests": captured.asked,
+            "dagster/row_count": captured.versions,
+            "new_bodies": captured.new_bodies,
+            "failures": len(failures),
+            "failed": dg.MetadataValue.md(markdown_table(failures, ("url", "outcome", "reason"))),
+            "odd": dg.MetadataValue.md(
+                markdown_table([{"rule": f.rule, "message": f.message} for f in captured.findings], ("rule", "message"))
+            ),
+        }
+    )
+
+
+def _off(source: str) -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"dagster/row_count": 0, "off": f"{source} is not among the sources of this run"})
+
+
+@dg.asset(group_name="capture", owners=OWNERS, kinds={"python", "json"}, freshness_policy=DAILY)
+def api_capture(
+    context: dg.AssetExecutionContext, watch: WatchResource, progress: dg.ResourceParam[Progress]
+) -> dg.MaterializeResult[None]:
+    """The public JSON: one array with every version of every standard, each record kept as evidence.
+
+    A source that does not answer never stops another one; the check on this asset says so.
+    """
+    run = _begin(context, watch)
+    if "api" not in run.sources:
+        return _off("api")
+    with watch.open_site() as site, watch.open_warehouse() as db:
+        return _captured(context, capture_api(db, site, run, progress))
+
+
+@dg.asset(group_name="capture", owners=OWNERS, kinds={"python", "beautifulsoup"}, freshness_policy=DAILY, deps=["api_capture"])
+def page_captures(
+    context: dg.AssetExecutionContext, watch: WatchResource, progress: dg.ResourceParam[Progress]
+) -> dg.MaterializeResult[None]:
+    """The web page of every version that is approved or in development, at the pace the site is owed."""
+    run = _begin(context, watch)
+    if "page" not in run.sources:
+        return _off("page")
+    with watch.open_site() as site, watch.open_warehouse() as db:
+        return _captured(context, capture_pages(db, site, run, progress))
+
+
+@dg.asset(group_name="capture", owners=OWNERS, kinds={"python", "beautifulsoup"}, freshness_policy=DAILY, deps=["api_capture"])
+def occupation_captures(
+    context: dg.AssetExecutionContext, watch: WatchResource, progress: dg.ResourceParam[Progress]
+) -> dg.MaterializeResult[None]:
+    """The occupation page of every standard with a version in force; off unless it is among the sources."""
+    run = _begin(context, watch)
+    if "occupation" not in run.sources:
+        return _off("occupation")
+    with watch.open_site() as site, watch.open_warehouse() as db:
+        return _captured(context, capture_occupations(db, site, run, progress))
+
+
+@dg.asset(
+    group_name="history",
+    owners=OWNERS,
+    kinds={"duckdb", "pandera"},
+    freshness_policy=DAILY,
+    deps=["api_capture", "page_captures", "occupation_captures"],
+    metadata=_schema(SNAPSHOTS),
+)
+def standard_snapshots(
+    context: dg.AssetExecutionContext, watch: WatchResource, progress: dg.ResourceParam[Progress]
+) -> dg.MaterializeResult[None]:
+    """Every state of every version: a row where a record differs from the one before it.
+
+    Unchanged records only have their time of last check moved. Records that fail a rule are held in
+    quarantine; the last good one stays current.
+    """
+    run = _begin(context, watch)
+    with watch.open_warehouse() as db:
+        counts = take_snapshots(db, run, progress)
+        status, message = run_outcome(db, run.run_id)
+        if status == "failed":
+            finish_run(db, run.run_id, finished_at=_now(), status=status, message=message)
+            raise dg.Failure(f"Nothing could be read, and what was known stays current. {message}", allow_retries=False)
+        total = db.rows("SELECT count(*) AS n FROM snapshots")[0]["n"]
+    for row in counts.held[:_ROWS_SHOWN]:
+        context.log.warning("%s %s is held back: %s (%s)", row["reference"], row["version"], row["reason"], row["url"])
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": total,
+            "checked": counts.checked,
+            "new_snapshots": counts.snapshots,
+            "missing": counts.missing,
+            "oddities": counts.findings,
+            "held_back": len(counts.held),
+            "held": dg.MetadataValue.md(markdown_table(counts.held, ("reference", "version", "source", "rule", "reason"))),
+        }
+    )
+
+
+@dg.asset(
+    group_name="history", owners=OWNERS, kinds={"duckdb"}, freshness_policy=DAILY, deps=["standard_snapshots"], metadata=_schema(CHANGES)
+)
+def standard_changes(context: dg.AssetExecutionContext, watch: WatchResource) -> dg.MaterializeResult[None]:
+    """What changed: one row per typed difference between two snapshots of a version."""
+    run = _begin(context, watch)
+    with watch.open_warehouse() as db:
+        found = find_changes(db, run)
+        total = db.rows("SELECT count(*) AS n FROM changes")[0]["n"]
+    events = Counter(row["event"] for row in found)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": total,
+            "new_changes": len(found),
+            "events": dg.MetadataValue.md(
+                markdown_table([{"event": e, "changes": n} for e, n in events.most_common()], ("event", "changes"))
+            ),
+            "changes": dg.MetadataValue.md(markdown_table(found, ("reference", "version", "event", "severity", "summary"))),
+        }
+    )
+
+
+@dg.asset(group_name="publish", owners=OWNERS, kinds={"duckdb"}, freshness_policy=DAILY, deps=["standard_changes"])
+def published_warehouse(context: dg.AssetExecutionContext, watch: WatchResource) -> dg.MaterializeResult[None]:
+    """The copy that everyone reads: it replaces the last one atomically and is never locked."""
+    run = _begin(context, watch)
+    with watch.open_warehouse() as db:
+        status, message = run_outcome(db, run.run_id)
+        finish_run(db, run.run_id, finished_at=_now(), status=status, message=message)
+        path = publish(db, run.data)
+        tables = db.rows("SELECT table_name AS name, estimated_size AS rows FROM duckdb_tables() WHERE NOT internal ORDER BY table_name")
+    return dg.MaterializeResult(
+        metadata={
+            "path": dg.MetadataValue.path(path.absolute()),
+            "size_bytes": path.stat().st_size,
+            "run_status": status,
+            "tables": dg.MetadataValue.md(markdown_table(tables, ("name", "rows"))),
+        }
+    )
+
+
+def markdown_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Rows for people: untrusted text stays text, and a long table says how much it leaves out."""
+    if not rows:
+        return "none"
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    lines += ["| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in rows[:_ROWS_SHOWN]]
+    if len(rows) > _ROWS_SHOWN:
+        lines += ["", f"and {len(rows) - _ROWS_SHOWN:,} more"]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else " ".join(str(value).split())
+    for mark in "\\`*_[]<>|":
+        text = text.replace(mark, "\\" + mark)
+    return text

@@ -1,0 +1,77 @@
+"""Resources: what a run needs from outside, made from settings when it is launched.
+
+Belongs here: settings turned into runtime objects. Not here: their defaults (pipelines.settings).
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Final
+from urllib.parse import urlsplit
+
+import dagster as dg
+
+from pipelines.run import Run
+from pipelines.settings import Settings, settings_with
+from scrapers.site import Site
+from warehouse.database import Warehouse, open_warehouse
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class WatchResource(dg.ConfigurableResource["WatchResource"]):
+    """What to watch and where to keep it; anything left out comes from the settings."""
+
+    data: str | None = None
+    site: str | None = None
+    contact: str | None = None
+    sources: list[str] | None = None
+    requests_per_second: float | None = None
+    only: list[str] | None = None
+    observed_at: str | None = None
+
+    def settings(self) -> Settings:
+        """The settings with what this run was told on top."""
+        return settings_with({name: getattr(self, name) for name in Settings.model_fields})
+
+    def run(self, run_id: str, started_at: datetime) -> Run:
+        """The run as its steps see it."""
+        settings = self.settings()
+        observed_at = datetime.fromisoformat(self.observed_at) if self.observed_at else started_at
+        if observed_at.tzinfo:
+            observed_at = observed_at.astimezone(UTC).replace(tzinfo=None)
+        return Run(
+            run_id=run_id,
+            observed_at=observed_at,
+            data=settings.data,
+            sources=settings.sources,
+            only=tuple(self.only) if self.only else None,
+        )
+
+    @contextmanager
+    def open_site(self) -> Iterator[Site]:
+        """The polite session. Raises dg.Failure where nobody says who is asking."""
+        settings = self.settings()
+        if not settings.contact and urlsplit(settings.site).hostname not in _LOOPBACK:
+            raise dg.Failure(
+                "Say who is asking: set STANDARDS_WATCH_CONTACT (or --contact) to an address the publisher can write to.",
+                allow_retries=False,
+            )
+        site = Site(
+            address=settings.site,
+            contact=settings.contact or "loopback test",
+            version=version("standards-watch"),
+            clock=time.monotonic,
+            sleep=time.sleep,
+            requests_per_second=settings.requests_per_second,
+        )
+        with closing(site):
+            yield site
+
+    @contextmanager
+    def open_warehouse(self) -> Iterator[Warehouse]:
+        """The writer's file."""
+        with open_warehouse(self.settings().data) as db:
+            yield db

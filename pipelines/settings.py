@@ -1,0 +1,65 @@
+"""Settings: from the environment and `.env`; what is said on the command line wins.
+
+Belongs here: names, defaults and meanings of settings. Not here: using them.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from dotenv import dotenv_values
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from scrapers.site import PUBLISHER
+from scrapers.sources import SOURCES
+
+DEFAULT_SOURCES: Final = ("api", "page")
+PREFIX: Final = "STANDARDS_WATCH_"
+
+
+class Settings(BaseSettings):
+    """Every setting; the environment name is the field's in capitals behind STANDARDS_WATCH_."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    data: Path = Field(default=Path("data"), description="Folder of everything that is kept")
+    site: str = Field(default=PUBLISHER, pattern=r"^https?://[^/\s]+", description="Address of the site to watch")
+    contact: str | None = Field(default=None, min_length=3, description="Your e-mail address or web page, sent with every request")
+    sources: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=DEFAULT_SOURCES, description="What to read: api, page, occupation, with commas between"
+    )
+    requests_per_second: float = Field(default=1.0, gt=0, description="Requests a second to one host, at most")
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Read `api,page`; `all` is every source that runs by default."""
+        names = value.replace(" ", "").split(",") if isinstance(value, str) else value
+        if not isinstance(names, Sequence):
+            return value
+        return tuple(dict.fromkeys(one for name in names for one in (DEFAULT_SOURCES if name == "all" else (name,))))
+
+    @field_validator("sources")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in SOURCES]
+        if unknown or not value:
+            raise ValueError(f"{', '.join(unknown) or 'nothing'} is no source; there are {', '.join(SOURCES)}")
+        return value
+
+
+def settings_with(told: Mapping[str, Any]) -> Settings:
+    """The settings with what was told on top; None is not told. Raises pydantic.ValidationError."""
+    return Settings(**{name: value for name, value in told.items() if value is not None})
+
+
+def origin(name: str) -> str:
+    """Where a setting comes from: the environment, the .env file, or its default."""
+    key = PREFIX + name.upper()
+    if os.environ.get(key):
+        return f"environment ({key})"
+    if dotenv_values(".env").get(key):
+        return f".env ({key})"
+    return f"default ({key} is not set)"

@@ -1,0 +1,337 @@
+"""Snapshots: read what was captured, hold back what is wrong, keep what is new.
+
+Belongs here: deciding, for every version in a batch, whether it was checked, changed, new, missing or
+back. Not here: comparing two records (pipelines.changes) or SQL (warehouse.snapshots).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pandera.errors
+import polars as pl
+
+from pipelines.run import Progress, Run
+from schemas.change import TransitionKind
+from schemas.frames import content_frames, snapshot_frame
+from schemas.record import APPROVED, IN_DEVELOPMENT, PROPOSAL, Record, Snapshot, digest, version_key
+from schemas.rules import Finding
+from schemas.tables import SNAPSHOTS
+from scrapers.reading import ParseError
+from scrapers.sources import SOURCES
+from warehouse.database import Warehouse
+from warehouse.snapshots import (
+    CHECKED_SCHEMA,
+    STALE_SCHEMA,
+    Batch,
+    Known,
+    Observed,
+    Shown,
+    Transition,
+    bodies,
+    candidates,
+    covered,
+    failed_captures,
+    known_before,
+    known_versions,
+    shown,
+    told_elsewhere,
+    unread_batches,
+    write_observed,
+)
+
+# A version is missing only after this many complete captures in a row without it.
+ABSENCES_UNTIL_MISSING: Final = 3
+_NOT_YET_LIVE: Final = frozenset({IN_DEVELOPMENT, PROPOSAL})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What the step did, for people: versions checked, snapshots new, records held back, versions missing."""
+
+    checked: int = 0
+    snapshots: int = 0
+    held: tuple[dict[str, Any], ...] = ()
+    missing: int = 0
+    findings: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            checked=self.checked + other.checked,
+            snapshots=self.snapshots + other.snapshots,
+            held=self.held + other.held,
+            missing=self.missing + other.missing,
+            findings=self.findings + other.findings,
+        )
+
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """A record that could be read, as the snapshot it would be."""
+
+    shown: Shown
+    snapshot: Snapshot
+    findings: tuple[Finding, ...]
+
+    @property
+    def key(self) -> Key:
+        return self.snapshot.record.reference, str(self.snapshot.record.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A record that stays out, and the rule it broke."""
+
+    shown: Shown
+    rule: str
+    reason: str
+
+
+def take_snapshots(db: Warehouse, run: Run, progress: Progress) -> Counts:
+    """Turn every unread capture into snapshots and transitions, oldest first; each batch is one transaction."""
+    total = Counts()
+    for batch in unread_batches(db):
+        total += _take(db, run, batch, progress)
+    return total
+
+
+def _take(db: Warehouse, run: Run, batch: Batch, progress: Progress) -> Counts:
+    source = SOURCES[batch.source]
+    known = known_versions(db, batch.source)
+    every = shown(db, batch)
+    same = [entry for entry in every if _is_unchanged(entry, known.get((entry.reference, entry.version)), source.parser_version)]
+    unchanged = {(entry.reference, entry.version) for entry in same}
+    others = [entry for entry in every if (entry.reference, entry.version) not in unchanged]
+    stored = bodies(db, run.evidence, {entry.evidence_sha256 for entry in others})
+    read: list[_Read] = []
+    held: list[_Held] = []
+    for done, entry in enumerate(others, 1):
+        try:
+            reading = source.parse(stored[entry.evidence_sha256])
+            record = identify(db, batch.source, entry, reading.record)
+        except ParseError as error:
+            held.append(_Held(shown=entry, rule=error.rule, reason=str(error)))
+        else:
+            read.append(_Read(shown=entry, snapshot=_snapshot(batch, entry, record, source.parser_version), findings=reading.findings))
+        progress(f"reading {batch.source}", done, len(others))
+    good, refused = gate(read)
+    observed = _decide(db, batch, known, same, good, [*held, *refused])
+    write_observed(db, batch, observed, source.parser_version)
+    return Counts(
+        checked=len(observed.checked),
+        snapshots=len(observed.snapshots),
+        held=observed.quarantine,
+        missing=len(observed.missing),
+        findings=len(observed.findings),
+    )
+
+
+def _is_unchanged(entry: Shown, known: Known | None, parser_version: str) -> bool:
+    return (
+        known is not None
+        and known.evidence_sha256 == entry.evidence_sha256
+        and known.parser_version == parser_version
+        and not known.is_missing
+    )
+
+
+def identify(db: Warehouse, source: str, entry: Shown, record: Record) -> Record:
+    """The record under the name it goes by here.
+
+    A page in revision shows no version number and several versions can share its address: then the
+    facts the page shows decide. The occupation page names no version and may name the occupation.
+    Raises ParseError (G-ANOTHER-STANDARD, G-WHICH-VERSION).
+    """
+    if source == "api":
+        return record
+    address = entry.url.split("?")[0]
+    if record.reference != entry.reference and not (source == "occupation" and address.upper().endswith("/" + record.reference)):
+        raise ParseError("G-ANOTHER-STANDARD", f"{entry.url} shows {record.reference}, not {entry.reference}.")
+    version = record.version or entry.version
+    if source == "page" and record.version is None:
+        version = _version_by_facts(candidates(db, entry.reference, urlsplit(entry.url).path), entry, record)
+    return replace(record, reference=entry.reference, version=version, page_url=address)
+
+
+def _version_by_facts(rivals: Sequence[Mapping[str, Any]], entry: Shown, record: Record) -> str:
+    if len(rivals) <= 1:
+        return entry.version
+    facts = [name for name in rivals[0] if name != "version"]
+    scores: dict[str, int] = {rival["version"]: sum(rival[name] == getattr(record, name) for name in facts) for rival in rivals}
+    best = [version for version, score in scores.items() if score == max(scores.values())]
+    if len(best) > 1:
+        raise ParseError("G-WHICH-VERSION", f"{entry.url} fits {' and '.join(sorted(best))} equally.")
+    return best[0]
+
+
+def _snapshot(batch: Batch, entry: Shown, record: Record, parser_version: str) -> Snapshot:
+    return Snapshot(
+        source=batch.source,
+        record=record,
+        seen_from_at=batch.observed_at,
+        run_id=batch.run_id,
+        evidence_sha256=entry.evidence_sha256,
+        parser_version=parser_version,
+    )
+
+
+def gate(read: Sequence[_Read]) -> tuple[list[_Read], list[_Held]]:
+    """Validate all rows at once against their models; the records that do not fit are held, the rest goes on."""
+    reasons: dict[str, str] = {}
+    frames = [(SNAPSHOTS, snapshot_frame(item.snapshot for item in read))]
+    contents = {item.snapshot.record.content.content_id: item.snapshot.record.content for item in read}
+    frames += content_frames(contents.values())
+    for table, rows in frames:
+        try:
+            table.model.validate(rows, lazy=True)
+        except pandera.errors.SchemaErrors as errors:
+            for case in errors.failure_cases.iter_rows(named=True):
+                row = rows.row(case["index"], named=True)
+                address = row[table.key[0]]
+                reasons.setdefault(address, f"{table.name}.{case['column']}: {str(case['failure_case'])[:80]!r} fails {case['check']}.")
+
+    def reason(item: _Read) -> str | None:
+        return reasons.get(item.snapshot.snapshot_id) or reasons.get(item.snapshot.record.content.content_id)
+
+    good = [item for item in read if not reason(item)]
+    return good, [_Held(shown=item.shown, rule="G-SCHEMA", reason=why) for item in read if (why := reason(item))]
+
+
+def _decide(
+    db: Warehouse, batch: Batch, known: Mapping[Key, Known], same: Sequence[Shown], good: Sequence[_Read], held: Sequence[_Held]
+) -> Observed:
+    by_key: dict[Key, _Read] = {}
+    twice: list[_Held] = []
+    for item in good:
+        if by_key.setdefault(item.key, item) is not item:
+            twice.append(
+                _Held(shown=item.shown, rule="G-WHICH-VERSION", reason=f"{item.shown.url} shows a version that another page shows too.")
+            )
+    out = [*held, *twice]
+    again = [item for key, item in by_key.items() if _is_same_record(item, known.get(key))]
+    fresh = [item for key, item in by_key.items() if not _is_same_record(item, known.get(key))]
+    failed = failed_captures(db, batch)
+    here = by_key.keys() | {(s.reference, s.version) for s in same} | {(h.shown.reference, h.shown.version) for h in held}
+    absent = _absent(batch, known, here, failed)
+    renamed = _renamed(fresh, known, absent)
+    gone = {key: version for key, version in absent.items() if version.absences + 1 >= ABSENCES_UNTIL_MISSING or key in renamed.values()}
+    return Observed(
+        checked=_checked(known, same, again, fresh),
+        snapshots=tuple(item.snapshot for item in fresh),
+        superseded=tuple(
+            [known[item.key].snapshot_id for item in fresh if item.key in known and not known[item.key].is_missing]
+            + [version.snapshot_id for version in gone.values()]
+        ),
+        absent=tuple(version for key, version in absent.items() if key not in gone),
+        missing=tuple(gone.values()),
+        transitions=tuple(_transitions(db, batch, known, fresh, renamed, gone)),
+        quarantine=tuple(_quarantine_row(batch, item) for item in out),
+        findings=tuple(
+            {"snapshot_id": item.snapshot.snapshot_id, "rule": finding.rule, "message": finding.message}
+            for item in fresh
+            for finding in dict.fromkeys(item.findings)
+        ),
+        stale=_stale(batch, known, out, failed),
+    )
+
+
+def _is_same_record(item: _Read, known: Known | None) -> bool:
+    return known is not None and not known.is_missing and known.record_id == item.snapshot.record.record_id
+
+
+def _absent(batch: Batch, known: Mapping[Key, Known], here: Set[Key], failed: Iterable[Mapping[str, Any]]) -> dict[Key, Known]:
+    """The versions this batch proves absent: not in a complete array, or whose page answered that there is none."""
+    if batch.is_complete:
+        missing = known.keys() - here
+    else:
+        missing = known.keys() & {(row["reference"], row["version"]) for row in failed if row["outcome"] == "gone"}
+    return {key: known[key] for key in sorted(missing) if not known[key].is_missing and (batch.only is None or key[0] in batch.only)}
+
+
+def _renamed(fresh: Sequence[_Read], known: Mapping[Key, Known], absent: Mapping[Key, Known]) -> dict[Key, Key]:
+    """New approved versions, each with the version not yet live that vanished as it came: 0.0 goes live as 2.0."""
+    pairs: dict[Key, Key] = {}
+    for item in fresh:
+        if item.key in known or item.snapshot.record.status != APPROVED:
+            continue
+        vanished = [
+            key
+            for key, version in absent.items()
+            if key[0] == item.key[0] and version.status in _NOT_YET_LIVE and key not in pairs.values()
+        ]
+        if vanished:
+            pairs[item.key] = max(vanished, key=lambda key: version_key(key[1]))
+    return pairs
+
+
+def _transitions(
+    db: Warehouse, batch: Batch, known: Mapping[Key, Known], fresh: Sequence[_Read], renamed: Mapping[Key, Key], gone: Mapping[Key, Known]
+) -> Iterator[Transition]:
+    new = {item.key for item in fresh if item.key not in known and item.key not in renamed}
+    asked_before = covered(db, batch, {reference for reference, _ in new}) if new else set()
+    seen_before = known_before(db, batch) if new else set()
+    for item in fresh:
+        key, after = item.key, item.snapshot.snapshot_id
+        if key in renamed:
+            yield _transition(batch, key, "changed", known[renamed[key]].snapshot_id, after)
+        elif key in new:
+            yield _transition(batch, key, "new", None, after, is_baseline=key[0] not in asked_before or key in seen_before)
+        else:
+            yield _transition(batch, key, "returned" if known[key].is_missing else "changed", known[key].snapshot_id, after)
+    for key, version in gone.items():
+        if key not in renamed.values() and not told_elsewhere(db, batch.source, *key):
+            yield _transition(batch, key, "missing", version.snapshot_id, None)
+
+
+def _transition(
+    batch: Batch, key: Key, kind: TransitionKind, before: str | None, after: str | None, *, is_baseline: bool = False
+) -> Transition:
+    return Transition(
+        transition_id=digest([batch.run_id, batch.source, *key, kind]),
+        run_id=batch.run_id,
+        source=batch.source,
+        reference=key[0],
+        version=key[1],
+        kind=kind,
+        before_snapshot_id=before,
+        after_snapshot_id=after,
+        detected_at=batch.observed_at,
+        is_baseline=is_baseline,
+    )
+
+
+def _checked(known: Mapping[Key, Known], same: Sequence[Shown], again: Sequence[_Read], fresh: Sequence[_Read]) -> pl.DataFrame:
+    rows = [(s.reference, s.version, known[s.reference, s.version].snapshot_id, s.evidence_sha256) for s in same]
+    rows += [(*item.key, known[item.key].snapshot_id, item.shown.evidence_sha256) for item in again]
+    rows += [(*item.key, item.snapshot.snapshot_id, item.shown.evidence_sha256) for item in fresh]
+    return pl.DataFrame(rows, schema=CHECKED_SCHEMA, orient="row")
+
+
+def _quarantine_row(batch: Batch, item: _Held) -> dict[str, Any]:
+    entry = item.shown
+    return {
+        "quarantine_id": digest([batch.source, entry.reference, entry.version, entry.evidence_sha256, item.rule]),
+        "run_id": batch.run_id,
+        "last_run_id": batch.run_id,
+        "held_at": batch.observed_at,
+        "source": batch.source,
+        "reference": entry.reference,
+        "version": entry.version,
+        "url": entry.url,
+        "evidence_sha256": entry.evidence_sha256,
+        "rule": item.rule,
+        "reason": item.reason,
+    }
+
+
+def _stale(batch: Batch, known: Mapping[Key, Known], held: Sequence[_Held], failed: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """What could not be checked, and why; when the array fails, that is all of it."""
+    rows = [(item.shown.reference, item.shown.version, item.reason) for item in held]
+    for row in failed:
+        keys = [(row["reference"], row["version"])] if row["reference"] else [k for k in known if batch.only is None or k[0] in batch.only]
+        rows += [(*key, f"{row['url']}: {row['reason']}") for key in keys]
+    return pl.DataFrame(rows, schema=STALE_SCHEMA, orient="row").unique(("reference", "version"), keep="first")

@@ -1,0 +1,356 @@
+"""The tables: one Pandera model each, every column declared once.
+
+Belongs here: columns, types, checks, descriptions, and how a column is compared. Not here: SQL (the
+warehouse projects it from these models) and Dagster metadata (pipelines.defs does the same).
+`_at` = UTC timestamp without zone, `_on` = plain date, `_gbp` = whole pounds, `is_` = boolean.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, get_args
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.change import TransitionKind
+from schemas.events import EVENTS, SEVERITIES
+from schemas.record import KINDS, STATUSES
+from schemas.rules import RULES
+
+Timestamp = Annotated[pl.Datetime, "us", None]
+Texts = Annotated[pl.List, pl.String]
+
+SOURCES: Final = ("api", "page", "occupation")
+OUTCOMES: Final = ("served", "not_modified", "gone", "unreachable", "refused")
+RUN_STATUSES: Final = ("running", "good", "quarantine", "failed")
+
+_REFERENCE: Final = r"^(?:ST|FA|AU)\d{4}$"
+_VERSION: Final = r"^\d+\.\d+$"
+_DIGEST: Final = r"^[0-9a-f]{32}$"
+_SHA256: Final = r"^[0-9a-f]{64}$"
+_CODE: Final = r"^[KSB][1-9]\d*$"
+
+
+def _reference(**more: Any) -> Any:
+    return pa.Field(str_matches=_REFERENCE, description="The standard: ST0128, FA0001 (foundation), AU0009 (unit)", **more)
+
+
+def _version(**more: Any) -> Any:
+    return pa.Field(str_matches=_VERSION, description="The version of the standard: 1.1", **more)
+
+
+def _source(**more: Any) -> Any:
+    return pa.Field(isin=SOURCES, description="Where it was read: api (the public JSON), page (the standard's page), occupation", **more)
+
+
+def _run_id(**more: Any) -> Any:
+    return pa.Field(description="The run, as Dagster names it", **more)
+
+
+def _evidence(**more: Any) -> Any:
+    return pa.Field(str_matches=_SHA256, description="sha256 of the bytes it was read from", **more)
+
+
+def _attribute(description: str, compared: str | None = None, **more: Any) -> Any:
+    """A column of a version; `compared` names the comparison, None is stored and never a change by itself."""
+    return pa.Field(nullable=True, description=description, metadata={"compared": compared}, **more)
+
+
+class Runs(pa.DataFrameModel):
+    """One row per run of the daily job."""
+
+    run_id: str = _run_id()
+    observed_at: Timestamp = pa.Field(description="The time the run stands for; captures and snapshots carry it")
+    started_at: Timestamp = pa.Field(description="When the run began")
+    finished_at: Timestamp = pa.Field(nullable=True, description="When it ended; NULL while it runs or where it died")
+    status: str = pa.Field(
+        isin=RUN_STATUSES, description="running, good, quarantine (done, with records held back or a source down), failed"
+    )
+    site: str = pa.Field(description="The address that was read")
+    sources: Texts = pa.Field(description="The sources that were asked for")
+    only_references: Texts = pa.Field(nullable=True, description="The standards the run was limited to; NULL = all")
+    message: str = pa.Field(nullable=True, description="What went wrong, in a sentence; NULL where nothing did")
+
+
+class Captures(pa.DataFrameModel):
+    """One row per request and its outcome."""
+
+    capture_id: str = pa.Field(str_matches=_DIGEST, description="Address of the capture")
+    run_id: str = _run_id()
+    source: str = _source()
+    reference: str = _reference(nullable=True)
+    version: str = _version(nullable=True)
+    url: str = pa.Field(description="The address asked for")
+    captured_at: Timestamp = pa.Field(description="The time the capture stands for")
+    outcome: str = pa.Field(isin=OUTCOMES, description="served, not_modified, gone, unreachable or refused")
+    status_code: pl.Int32 = pa.Field(nullable=True, description="HTTP status; NULL where no answer came")
+    size_bytes: pl.Int64 = pa.Field(nullable=True, ge=0, description="Size of the decoded body")
+    etag: str = pa.Field(nullable=True, description="The validator the site gave with the body")
+    evidence_sha256: str = _evidence(nullable=True)
+    reason: str = pa.Field(nullable=True, description="Why it was not served, in a sentence")
+    is_complete: bool = pa.Field(description="Whether the source was read whole (the API's array), so that absence means something")
+    is_read: bool = pa.Field(description="Whether its records have been turned into snapshots")
+
+
+class Evidence(pa.DataFrameModel):
+    """One row per stored body, content-addressed; the bytes are in the evidence folder."""
+
+    sha256: str = pa.Field(str_matches=_SHA256, description="sha256 of the bytes as kept")
+    pack: str = pa.Field(description="File in the evidence folder that holds the bytes")
+    offset_bytes: pl.Int64 = pa.Field(ge=0, description="Where the compressed bytes begin in the pack")
+    stored_bytes: pl.Int64 = pa.Field(gt=0, description="Length of the compressed bytes")
+    size_bytes: pl.Int64 = pa.Field(ge=0, description="Length of the bytes themselves")
+    run_id: str = _run_id()
+
+
+class Listings(pa.DataFrameModel):
+    """What an unread capture held: one row per version, gone once its snapshots are written."""
+
+    capture_id: str = pa.Field(str_matches=_DIGEST, description="The capture that held it")
+    reference: str = _reference()
+    version: str = _version()
+    evidence_sha256: str = _evidence()
+    status: str = pa.Field(nullable=True, description="Status as the array said, to know which pages to read")
+    page_url: str = pa.Field(nullable=True, description="Address of the version's page, as the array said")
+    occupation_code: str = pa.Field(nullable=True, description="Occupation, as the array said")
+
+
+class WatchedVersions(pa.DataFrameModel):
+    """One row per source and version: where it stands now and when that was last checked."""
+
+    source: str = _source()
+    reference: str = _reference()
+    version: str = _version()
+    snapshot_id: str = pa.Field(str_matches=_DIGEST, description="The snapshot in force")
+    evidence_sha256: str = _evidence()
+    parser_version: str = pa.Field(description="The parser that last read it")
+    first_seen_at: Timestamp = pa.Field(description="When this source first showed the version")
+    last_checked_at: Timestamp = pa.Field(description="When it was last seen to hold, changed or not")
+    absences: pl.Int32 = pa.Field(ge=0, description="Complete captures in a row that did not hold it")
+    is_missing: bool = pa.Field(description="Whether it was missing three times in a row and has not returned")
+    stale_since_at: Timestamp = pa.Field(nullable=True, description="Since when it could not be checked; NULL = checked by the last run")
+    stale_reason: str = pa.Field(nullable=True, description="Why it could not be checked")
+
+
+class Snapshots(pa.DataFrameModel):
+    """A record that differs from the one before it, with the time it was first seen and superseded."""
+
+    snapshot_id: str = pa.Field(str_matches=_DIGEST, description="Address of the snapshot")
+    source: str = _source()
+    seen_from_at: Timestamp = pa.Field(description="When this state was first seen")
+    seen_to_at: Timestamp = pa.Field(nullable=True, description="When it was superseded or found missing; NULL = now")
+    run_id: str = _run_id()
+    evidence_sha256: str = _evidence()
+    parser_version: str = pa.Field(description="The parser that read it")
+    record_id: str = pa.Field(str_matches=_DIGEST, description="Address of everything the record says")
+    content_id: str = pa.Field(str_matches=_DIGEST, description="Address of its KSBs, duties, mapping and options")
+    reference: str = _reference()
+    version: str = _version()
+    title: str = pa.Field(str_length={"min_value": 1}, description="Title of the version", metadata={"compared": "text"})
+    status: str = _attribute("Status in the publisher's words", "lifecycle", isin=STATUSES)
+    is_paused_for_starts: bool = _attribute("Approved, but taking no starts for now; NULL unless approved", "lifecycle")
+    level: pl.Int32 = _attribute("Level of the standard", "text", ge=1, le=8)
+    route: str = _attribute("Occupational route", "text")
+    typical_duration_months: pl.Int32 = _attribute("Typical duration to gateway, in months", "text", ge=1)
+    epa_period_months: pl.Int32 = _attribute("Typical end-point assessment period, in months", "text", ge=1)
+    minimum_hours: pl.Int32 = _attribute("Minimum off-the-job training hours", "text", ge=1)
+    max_funding_gbp: pl.Int32 = _attribute("Maximum funding, in whole pounds", "text", ge=1)
+    lars_code: pl.Int32 = _attribute("LARS standard code", "text", ge=1)
+    occupation_code: str = _attribute("Occupation the standard belongs to: OCC0128", "text")
+    ssa_tier_1: str = _attribute("Sector subject area, first tier", "text")
+    ssa_tier_2: str = _attribute("Sector subject area, second tier", "text")
+    eqa_provider: str = _attribute("External quality assurance provider", "text")
+    is_regulated: bool = _attribute("Whether the occupation is regulated", "text")
+    regulated_body: str = _attribute("Body that regulates the occupation", "text")
+    integration: str = _attribute("How the assessment is integrated with a qualification", "text")
+    integrated_degree: str = _attribute("Degree or qualification the apprenticeship includes", "text")
+    is_core_and_options: bool = _attribute("Whether it has a core and options", "text")
+    template_type: str = _attribute("Publisher's template; the oldest has neither KSB codes nor duties", "text")
+    trailblazer_reference: str = _attribute("Trailblazer group reference", "text")
+    change_note: str = _attribute("Publisher's own words on what this version changed", "text")
+    changed_on: pl.Date = _attribute("Publisher's date of the last change")
+    approved_on: pl.Date = _attribute("First approval for delivery, kept over versions")
+    published_on: pl.Date = _attribute("Publisher's publish date; often the start or end date, even in the future")
+    earliest_start_on: pl.Date = _attribute("First day apprentices can start on this version", "lifecycle")
+    latest_start_on: pl.Date = _attribute("Last day apprentices can start on this version", "lifecycle")
+    assessment_plan_url: str = _attribute("Assessment plan; only media id and file name, or the view, are compared", "assessment_plan")
+    page_url: str = _attribute("Address of the version's page")
+    notice: str = _attribute("Banner text of the page", "notice")
+    overview: str = _attribute("Overview of the role", "text")
+    occupation_summary: str = _attribute("Occupation summary, as visible text", "text")
+    entry_requirements: str = _attribute("Entry requirements, as visible text", "text")
+    standard_information: str = _attribute("The standard's prose in the oldest template, as visible text", "text")
+    job_titles: Texts = pa.Field(description="Typical job titles", metadata={"compared": "set"})
+    qualifications: Texts = pa.Field(description="Qualifications that must be gained", metadata={"compared": "set"})
+    professional_recognition: Texts = pa.Field(description="Professional recognition it aligns with", metadata={"compared": "set"})
+    regulation: Texts = pa.Field(description="Who must be approved by the regulator", metadata={"compared": "set"})
+    knowledge_count: pl.Int32 = pa.Field(ge=0, description="How many knowledge items")
+    skill_count: pl.Int32 = pa.Field(ge=0, description="How many skills")
+    behaviour_count: pl.Int32 = pa.Field(ge=0, description="How many behaviours")
+    duty_count: pl.Int32 = pa.Field(ge=0, description="How many duties")
+
+
+class ContentKsbs(pa.DataFrameModel):
+    """The KSBs of one content; written once, shared by every snapshot with that content."""
+
+    content_id: str = pa.Field(str_matches=_DIGEST, description="The content it belongs to")
+    code: str = pa.Field(str_matches=_CODE, description="K1, S17, B3: its position in the list, nothing more")
+    kind: str = pa.Field(isin=KINDS, description="K knowledge, S skill, B behaviour")
+    position: pl.Int32 = pa.Field(ge=1, description="Place in the list of its kind")
+    text: str = pa.Field(str_length={"min_value": 1}, description="The words, with white space normalised")
+    options: Texts = pa.Field(description="Options it belongs to; empty = core, or a standard without options")
+
+
+class ContentDuties(pa.DataFrameModel):
+    """The duties of one content."""
+
+    content_id: str = pa.Field(str_matches=_DIGEST, description="The content it belongs to")
+    duty_number: pl.Int32 = pa.Field(ge=1, description="Place in the list of duties")
+    text: str = pa.Field(description="The words, with white space normalised")
+    criteria: str = pa.Field(nullable=True, description="Criteria for measuring performance")
+    is_core: bool = pa.Field(nullable=True, description="Whether every option needs it; NULL where the source does not say")
+    options: Texts = pa.Field(description="Options it belongs to; empty = core")
+
+
+class ContentDutyKsbs(pa.DataFrameModel):
+    """The mapping of one content: which KSBs a duty needs."""
+
+    content_id: str = pa.Field(str_matches=_DIGEST, description="The content it belongs to")
+    duty_number: pl.Int32 = pa.Field(ge=1, description="The duty")
+    code: str = pa.Field(str_matches=_CODE, description="The KSB the duty needs")
+
+
+class ContentOptions(pa.DataFrameModel):
+    """The options of one content."""
+
+    content_id: str = pa.Field(str_matches=_DIGEST, description="The content it belongs to")
+    position: pl.Int32 = pa.Field(ge=1, description="Place in the list of options")
+    title: str = pa.Field(description="Title of the option")
+
+
+class Transitions(pa.DataFrameModel):
+    """What happened to the snapshots and is, or is still to be, compared: the queue between the two."""
+
+    transition_id: str = pa.Field(str_matches=_DIGEST, description="Address of the transition")
+    run_id: str = _run_id()
+    source: str = _source()
+    reference: str = _reference()
+    version: str = _version()
+    kind: str = pa.Field(isin=get_args(TransitionKind), description="new, changed, missing or returned")
+    before_snapshot_id: str = pa.Field(nullable=True, str_matches=_DIGEST, description="The snapshot before")
+    after_snapshot_id: str = pa.Field(nullable=True, str_matches=_DIGEST, description="The snapshot after; NULL where it is missing")
+    detected_at: Timestamp = pa.Field(description="When it was seen")
+    is_baseline: bool = pa.Field(description="First sight of what was there before we looked: no change, no alert")
+    is_compared: bool = pa.Field(description="Whether its changes have been written")
+
+
+class Changes(pa.DataFrameModel):
+    """One typed difference between two snapshots of the same version."""
+
+    change_id: str = pa.Field(str_matches=_DIGEST, description="A function of what changed: same change, same id")
+    detected_at: Timestamp = pa.Field(description="When it was first seen")
+    run_id: str = _run_id()
+    reference: str = _reference()
+    version: str = _version()
+    title: str = pa.Field(description="Title of the version")
+    family: str = pa.Field(isin=sorted({event.family for event in EVENTS.values()}), description="lifecycle, content, attribute or notice")
+    event: str = pa.Field(isin=list(EVENTS), description="What kind of change it is")
+    subject: str = pa.Field(nullable=True, description="What changed: a code, `Duty 3`, `Duty 3 → K17`, a column's name")
+    before: str = pa.Field(nullable=True, description="The value before, as text")
+    after: str = pa.Field(nullable=True, description="The value after, as text")
+    similarity: pl.Float64 = pa.Field(nullable=True, ge=0, le=100, description="How alike the two texts are, 0 to 100")
+    severity: str = pa.Field(isin=SEVERITIES, description="The publisher's scale: correction, adjustment, revision; none = information")
+    rule: str = pa.Field(str_startswith="R-", description="The rule that decided the severity")
+    is_declared: bool = pa.Field(description="Whether the publisher said so: a version, date or change note moved with it")
+    effective_on: pl.Date = pa.Field(nullable=True, description="The day from which it counts, where it is known")
+    reverts: str = pa.Field(nullable=True, str_matches=_DIGEST, description="The change this one takes back")
+    sources: Texts = pa.Field(description="The sources that showed it")
+    evidence_before: str = pa.Field(nullable=True, str_matches=_SHA256, description="sha256 of the bytes before")
+    evidence_after: str = pa.Field(nullable=True, str_matches=_SHA256, description="sha256 of the bytes after")
+    summary: str = pa.Field(str_length={"min_value": 1}, description="The change in one sentence")
+
+
+class Quarantine(pa.DataFrameModel):
+    """Records that failed a rule, kept out; the last good record stays current."""
+
+    quarantine_id: str = pa.Field(str_matches=_DIGEST, description="Address of the held record")
+    run_id: str = _run_id()
+    last_run_id: str = pa.Field(description="The last run that met it; the site still serves it while this moves on")
+    held_at: Timestamp = pa.Field(description="When it was first held back")
+    source: str = _source()
+    reference: str = _reference(nullable=True)
+    version: str = _version(nullable=True)
+    url: str = pa.Field(description="The address it came from")
+    evidence_sha256: str = _evidence(nullable=True)
+    rule: str = pa.Field(isin=[rule.code for rule in RULES.values() if rule.outcome == "hold"], description="The rule it failed")
+    reason: str = pa.Field(description="What was wrong, in a sentence")
+
+
+class Findings(pa.DataFrameModel):
+    """What was odd about a record that was let through: one row per rule and place, for the newest snapshot."""
+
+    snapshot_id: str = pa.Field(str_matches=_DIGEST, description="The snapshot it was found in")
+    rule: str = pa.Field(isin=[rule.code for rule in RULES.values() if rule.outcome == "warn"], description="The rule it met")
+    message: str = pa.Field(description="Where and what")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table: its name, its model and the columns that name a row."""
+
+    name: str
+    model: type[pa.DataFrameModel]
+    key: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """What one row is."""
+        return " ".join((self.model.__doc__ or "").split())
+
+    def columns(self) -> Iterator[tuple[str, pl.DataType, bool, str]]:
+        """Name, polars type, whether it can be NULL, and description of every column, in order."""
+        for name, column in self.model.to_schema().columns.items():
+            yield name, column.dtype.type, column.nullable, column.description or ""
+
+    def schema(self) -> dict[str, pl.DataType]:
+        """The polars schema of a frame of this table."""
+        return {name: dtype for name, dtype, _, _ in self.columns()}
+
+
+RUNS: Final = Table(name="runs", model=Runs, key=("run_id",))
+CAPTURES: Final = Table(name="captures", model=Captures, key=("capture_id",))
+EVIDENCE: Final = Table(name="evidence", model=Evidence, key=("sha256",))
+LISTINGS: Final = Table(name="listings", model=Listings, key=("capture_id", "reference", "version"))
+WATCHED_VERSIONS: Final = Table(name="watched_versions", model=WatchedVersions, key=("source", "reference", "version"))
+SNAPSHOTS: Final = Table(name="snapshots", model=Snapshots, key=("snapshot_id",))
+CONTENT_KSBS: Final = Table(name="content_ksbs", model=ContentKsbs, key=("content_id", "code"))
+CONTENT_DUTIES: Final = Table(name="content_duties", model=ContentDuties, key=("content_id", "duty_number"))
+CONTENT_DUTY_KSBS: Final = Table(name="content_duty_ksbs", model=ContentDutyKsbs, key=("content_id", "duty_number", "code"))
+CONTENT_OPTIONS: Final = Table(name="content_options", model=ContentOptions, key=("content_id", "position"))
+TRANSITIONS: Final = Table(name="transitions", model=Transitions, key=("transition_id",))
+CHANGES: Final = Table(name="changes", model=Changes, key=("change_id",))
+QUARANTINE: Final = Table(name="quarantine", model=Quarantine, key=("quarantine_id",))
+FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"))
+
+TABLES: Final = (
+    RUNS,
+    CAPTURES,
+    EVIDENCE,
+    LISTINGS,
+    WATCHED_VERSIONS,
+    SNAPSHOTS,
+    CONTENT_KSBS,
+    CONTENT_DUTIES,
+    CONTENT_DUTY_KSBS,
+    CONTENT_OPTIONS,
+    TRANSITIONS,
+    CHANGES,
+    QUARANTINE,
+    FINDINGS,
+)
+
+
+def comparisons() -> Mapping[str, str]:
+    """How each compared column of a version is compared, in column order: text, set, lifecycle, notice, assessment_plan."""
+    columns = SNAPSHOTS.model.to_schema().columns
+    return {name: column.metadata["compared"] for name, column in columns.items() if (column.metadata or {}).get("compared")}

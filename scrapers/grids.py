@@ -1,0 +1,81 @@
+"""Lines that stand in rows and columns, whatever elements make them.
+
+Belongs here: which column a line stands in, told by the words at its head. Not here: what the
+columns hold.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from scrapers.lines import Line, Path, common_path, is_under
+
+# A head of more columns than this between two known ones is no head.
+_REACH: Final = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A head and the roles of its columns. `width` is set where rows have no element of their own."""
+
+    head: Path
+    roles: Mapping[int, str]
+    unknown: tuple[str, ...]
+    begin: int
+    width: int | None
+
+    def place(self, line: Line) -> tuple[Path, str] | None:
+        """The row and the role of a line, or None outside the grid; an unknown column has the role ''."""
+        depth = len(self.head)
+        if len(line.path) <= depth:
+            return None
+        if self.width is not None:
+            if not is_under(line, self.head):
+                return None
+            row, column = divmod(line.path[depth] - min(self.roles), self.width)
+            return ((*self.head, row), self.roles.get(column + min(self.roles), "")) if row > 0 else None
+        row_path = line.path[:depth]
+        is_beside = row_path[:-1] == self.head[:-1] or (depth > 1 and row_path[:-2] == self.head[:-2])
+        if row_path == self.head or not is_beside:
+            return None
+        return row_path, self.roles.get(line.path[depth], "")
+
+
+def find_grid(lines: Sequence[Line], roles: Mapping[str, str]) -> Grid | None:
+    """The first grid whose head holds two of the words that `roles` knows."""
+    for begin, line in enumerate(lines):
+        if line.key not in roles:
+            continue
+        for other in lines[begin + 1 : begin + 1 + _REACH]:
+            if other.key in roles and roles[other.key] != roles[line.key]:
+                grid = _grid(lines, begin, common_path((line, other)), roles)
+                if grid is not None:
+                    return grid
+                break
+    return None
+
+
+def rows_of(grid: Grid, lines: Iterable[Line]) -> dict[Path, dict[str, list[Line]]]:
+    """The lines of every row by role, rows in the page's order."""
+    rows: dict[Path, dict[str, list[Line]]] = {}
+    for line in lines:
+        place = grid.place(line)
+        if place is not None:
+            rows.setdefault(place[0], {}).setdefault(place[1], []).append(line)
+    return rows
+
+
+def _grid(lines: Sequence[Line], begin: int, head: Path, roles: Mapping[str, str]) -> Grid | None:
+    depth = len(head)
+    if depth == 0 or len(lines[begin].path) <= depth:
+        return None
+    inside = [line for line in lines[begin:] if is_under(line, head)]
+    run = 0
+    while run < len(inside) and inside[run].key in roles and len(inside[run].path) > depth:
+        run += 1
+    columns = {line.path[depth]: roles[line.key] for line in inside if line.key in roles and len(line.path) > depth}
+    if len(inside) > 2 * run:
+        columns = {line.path[depth]: roles[line.key] for line in inside[:run]}
+        return Grid(head=head, roles=columns, unknown=(), begin=begin, width=len(columns)) if len(columns) == run > 1 else None
+    unknown = tuple(line.text for line in inside if line.key not in roles)
+    return Grid(head=head, roles=columns, unknown=unknown, begin=begin, width=None) if len(columns) > 1 else None

@@ -1,0 +1,125 @@
+"""Lists whose items carry a number: K1, K2 …, Duty 1, Duty 2 …
+
+Belongs here: where an item begins and where the last one ends. Not here: what an item holds.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from scrapers.lines import Line, Path, is_under
+from scrapers.reading import ParseError
+
+_SEPARATORS: Final = (":", ".", ")", "-", "–", "—")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A number at the beginning of a line, and the words after it.
+
+    `is_sure`: it stands in an element of its own or before a colon; else a text may begin so by chance.
+    """
+
+    series: str
+    number: int
+    rest: str
+    is_sure: bool
+
+    @property
+    def is_alone(self) -> bool:
+        """Nothing but the number."""
+        return not self.rest.strip(" :.)-–—")
+
+
+def mark_of(line: Line, mark_re: re.Pattern[str]) -> Mark | None:
+    """The mark a line begins with; `mark_re` has the groups series and number."""
+    if len(line.pieces) > 1:
+        lead = mark_re.match(" ".join(line.pieces[0].split()))
+        if lead and lead.string[lead.end() :].strip() in ("", *_SEPARATORS):
+            rest = lead.string[lead.end() :].strip() + " ".join("".join(line.pieces[1:]).split())
+            return _mark(lead, rest, is_sure=line.is_lead_apart or rest.startswith(":"))
+    match = mark_re.match(line.text)
+    if not match:
+        return None
+    rest = line.text[match.end() :]
+    if rest[:1].isalnum():
+        return None
+    rest = rest.lstrip()
+    return _mark(match, rest, is_sure=not rest or rest.startswith(":"))
+
+
+def _mark(match: re.Match[str], rest: str, *, is_sure: bool) -> Mark:
+    return Mark(series=match["series"], number=int(match["number"]), rest=rest, is_sure=is_sure)
+
+
+def starts(marks: Sequence[Mark | None], fault: str) -> list[int]:
+    """Where the items begin: each series runs 1, 2, 3 …, and the series follow one another.
+
+    A sure mark counts always, another one only when it is the next number and no sure one has it.
+    Raises ParseError with the rule `fault` for a gap or a duplicate.
+    """
+    sure = {(mark.series, mark.number): index for index, mark in enumerate(marks) if mark and mark.is_sure}
+    found: list[int] = []
+    unsure: set[tuple[str, int]] = set()
+    counts: dict[str, int] = {}
+    series, is_waiting = "", False
+    for index, mark in enumerate(marks):
+        if is_waiting:
+            if mark and mark.is_alone:
+                raise ParseError(fault, f"{series}{counts[series]} has no words.")
+            is_waiting = False
+            continue
+        if mark is None:
+            continue
+        name = (mark.series, mark.number)
+        is_next = mark.number == counts.get(mark.series, 0) + 1 and (mark.series == series or mark.series not in counts)
+        if mark.is_sure and not is_next:
+            raise ParseError(fault, f"{mark.series}{mark.number} stands after {series}{counts.get(series, 0)}.")
+        if not mark.is_sure and name in unsure:
+            raise ParseError(fault, f"{mark.series}{mark.number} stands twice.")
+        if mark.is_sure or (is_next and sure.get(name, -1) < index):
+            found.append(index)
+            series = mark.series
+            counts[series] = mark.number
+            is_waiting = mark.is_alone
+            if not mark.is_sure:
+                unsure.add(name)
+    return found
+
+
+def last_end(others: Sequence[Sequence[Line]], home: Path, lines: Sequence[Line], begin: int, end: int) -> int | None:
+    """Where the item that begins last ends, at the latest at `end`; None where the mark-up leaves it open.
+
+    Its list is in the block `home`, which has room for it alone or for what may follow as well. An
+    item of a list has as many blocks as each of the others, if these agree.
+    """
+    stop = next((i for i in range(begin + 1, end) if not is_under(lines[i], home) or lines[i].level > lines[begin].level), end)
+    sizes = {_blocks(item, len(home)) for item in others}
+    if not sizes or _blocks(lines[begin:stop], len(home)) in sizes:
+        return stop
+    if len(sizes) > 1:
+        return None
+    while _blocks(lines[begin:stop], len(home)) > min(sizes):
+        stop -= 1
+    return stop
+
+
+def _blocks(lines: Sequence[Line], depth: int) -> int:
+    """How many blocks right below the common one; a line without a block of its own counts for itself."""
+    seats = {line.path[: depth + 1] for line in lines if len(line.path) > depth}
+    return len(seats) + sum(len(line.path) <= depth for line in lines)
+
+
+def separator(marks: Sequence[Mark]) -> str:
+    """The sign that this page puts between number and words: the one that most items have, or ''."""
+    rests = [mark.rest for mark in marks if not mark.is_alone]
+    for sign in _SEPARATORS:
+        if sum(rest.startswith(sign) for rest in rests) * 2 > len(rests):
+            return sign
+    return ""
+
+
+def words_after(mark: Mark, sign: str) -> str:
+    """The words on the marked line, without the page's sign."""
+    return "" if mark.is_alone else mark.rest.removeprefix(sign).lstrip()

@@ -1,0 +1,261 @@
+"""A page as a person reads it: one visible line after the other.
+
+Belongs here: the tree of a page turned into lines, and what mark-up itself says of a line (heading,
+place, link). Not here: what the words mean. No class name is ever looked at: the mark-up of a site
+changes, its words stay.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, Tag
+
+from scrapers.prose import INLINE
+
+_INLINE: Final = INLINE | frozenset("data dfn kbd output samp time var wbr".split())
+_BOLD: Final = frozenset(("b", "strong"))
+_LINK: Final = frozenset(("a", "button"))
+_HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
+# A table's row groups are no level of their own, so that the rows below a head count on from it.
+_ROW_GROUPS: Final = frozenset(("tbody", "tfoot", "thead"))
+_CELLS: Final = frozenset(("td", "th"))
+_UNSEEN: Final = frozenset(
+    "audio canvas datalist head iframe math nav noscript object script select style svg template textarea title video".split()
+)
+_UNSEEN_ROLES: Final = frozenset(("navigation", "tab", "tablist"))
+_SECTIONS: Final = frozenset(("article", "aside", "main", "section"))
+_HIDDEN_STYLE_RE: Final = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+
+Path = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What stands between two cuts. Every element that is not inline cuts, and so does `<br>`.
+
+    `path` is the place of the block the line stands in: the position among its sibling blocks, from
+    the root down; for a cell its column. `pieces` are its texts as the inline elements divide it;
+    `is_lead_apart`: the first of them fills an element of its own.
+    """
+
+    text: str
+    pieces: tuple[str, ...]
+    is_lead_apart: bool
+    path: Path
+    tag: str
+    level: int
+    is_bold: bool
+    is_link: bool
+    is_main: bool
+
+    @property
+    def key(self) -> str:
+        """The words to know a label or title by."""
+        return label_key(self.text)
+
+
+def label_key(text: str) -> str:
+    """Words as labels are told apart: no case, no colon at the end, one space for any white space."""
+    return " ".join(text.split()).rstrip(" :").casefold()
+
+
+def labelled(line: Line, is_label: Callable[[str], bool]) -> tuple[str, str] | None:
+    """The label a line begins with and the words after it, or None.
+
+    A label is the whole line, what stands before the first colon, or the first piece.
+    """
+    if is_label(line.key):
+        return line.key, ""
+    head, colon, rest = line.text.partition(":")
+    if colon and is_label(label_key(head)):
+        return label_key(head), rest.strip()
+    if len(line.pieces) > 1 and is_label(label_key(line.pieces[0])):
+        return label_key(line.pieces[0]), after_lead(line)
+    return None
+
+
+def after_lead(line: Line) -> str:
+    """The words after the first piece, without the colon that may stand between."""
+    words = " ".join("".join(line.pieces[1:]).split())
+    return words[1:].lstrip() if words.startswith(":") else words
+
+
+def common_path(lines: Sequence[Line]) -> Path:
+    """The innermost block that holds all the lines."""
+    low, high = min(line.path for line in lines), max(line.path for line in lines)
+    for depth, (one, other) in enumerate(zip(low, high, strict=False)):
+        if one != other:
+            return low[:depth]
+    return low
+
+
+def is_under(line: Line, path: Path) -> bool:
+    """Whether the line stands in the block, at any depth."""
+    return line.path[: len(path)] == path
+
+
+def words_of(lines: Sequence[Line]) -> str:
+    """The lines as one text."""
+    return " ".join(line.text for line in lines)
+
+
+def visible_lines(soup: BeautifulSoup) -> tuple[Line, ...]:
+    """The lines a visitor sees, in document order, without the site's own header, navigation and footer."""
+    reader = _Reader()
+    root = _Block(path=(), tag="", level=0, is_main=False, is_section=False)
+    reader.children(soup, root, is_inline=False, is_bold=False, is_link=False)
+    reader.cut(root)
+    return tuple(reader.lines[: reader.end()])
+
+
+class _Block:
+    """The block being read; `seats` is the next free place in it, `taken` what cells of earlier rows reach into."""
+
+    __slots__ = ("is_main", "is_section", "level", "path", "reach", "seats", "tag", "taken")
+
+    def __init__(self, *, path: Path, tag: str, level: int, is_main: bool, is_section: bool) -> None:
+        self.path = path
+        self.tag = tag
+        self.level = level
+        self.is_main = is_main
+        self.is_section = is_section
+        self.seats = 0
+        self.reach: dict[int, int] = {}
+        self.taken: frozenset[int] = frozenset()
+
+
+class _Reader:
+    """The one walk over the tree; the line being read is kept until something cuts it."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self._pieces: list[str] = []
+        self._is_lead_apart = False
+        self._is_bold = True
+        self._is_link = True
+        self._footers: list[tuple[int, int]] = []
+        self._has_title = False
+
+    def children(self, tag: Tag, block: _Block, *, is_inline: bool, is_bold: bool, is_link: bool) -> None:
+        for child in tag.contents:
+            kind = type(child)
+            if kind is NavigableString:
+                self._text(str(child), is_apart=is_inline and len(tag.contents) == 1, is_bold=is_bold, is_link=is_link)
+            elif isinstance(child, Tag):
+                name = child.name
+                if name in _INLINE:
+                    if not (child.attrs and _is_hidden(child, is_inline=True)):
+                        self.children(child, block, is_inline=True, is_bold=is_bold or name in _BOLD, is_link=is_link or name in _LINK)
+                elif name == "br":
+                    self.cut(block)
+                elif name not in _UNSEEN and not ((child.attrs or name == "dialog") and _is_hidden(child, is_inline=False)):
+                    self._block(child, name, block, is_bold=is_bold, is_link=is_link or name in _LINK)
+
+    def cut(self, block: _Block) -> None:
+        """End the line being read."""
+        pieces = self._pieces
+        if not pieces:
+            return
+        self._pieces = []
+        if pieces[-1] == " ":
+            pieces.pop()
+        self.lines.append(
+            Line(
+                text=" ".join("".join(pieces).split()),
+                pieces=tuple(pieces),
+                is_lead_apart=self._is_lead_apart,
+                path=block.path,
+                tag=block.tag,
+                level=block.level,
+                is_bold=self._is_bold,
+                is_link=self._is_link,
+                is_main=block.is_main,
+            )
+        )
+        self._is_bold = self._is_link = True
+
+    def end(self) -> int:
+        """Where the page's own footer begins: only what is last on a page is its footer, any other footer is a card's."""
+        end = len(self.lines)
+        while self._footers and self._footers[-1][1] == end:
+            end = self._footers.pop()[0]
+        return end
+
+    def _text(self, text: str, *, is_apart: bool, is_bold: bool, is_link: bool) -> None:
+        if not text or text.isspace():
+            if self._pieces and self._pieces[-1] != " ":
+                self._pieces.append(" ")
+            return
+        if not self._pieces:
+            self._is_lead_apart = is_apart
+        self._pieces.append(text)
+        self._is_bold = self._is_bold and is_bold
+        self._is_link = self._is_link and is_link
+
+    def _block(self, tag: Tag, name: str, parent: _Block, *, is_bold: bool, is_link: bool) -> None:
+        role = tag.attrs.get("role") if tag.attrs else None
+        is_page_level = not parent.is_section
+        if is_page_level and (name == "header" or role == "banner") and not self._has_title and tag.find("h1") is None:
+            return
+        self.cut(parent)
+        if name in _ROW_GROUPS:
+            self.children(tag, parent, is_inline=False, is_bold=is_bold, is_link=is_link)
+            self.cut(parent)
+            return
+        level = _HEADINGS.get(name, parent.level)
+        self._has_title = self._has_title or level == 1
+        block = _Block(
+            path=(*parent.path, _seat(tag, name, parent)),
+            tag=name,
+            level=level,
+            is_main=parent.is_main or name == "main" or role == "main",
+            is_section=parent.is_section or name in _SECTIONS or role == "main",
+        )
+        if name == "tr":
+            block.taken = frozenset(column for column, rows in parent.reach.items() if rows > 0)
+            parent.reach = {column: rows - 1 for column, rows in parent.reach.items() if rows > 1}
+            block.reach = parent.reach
+        begin = len(self.lines)
+        self.children(tag, block, is_inline=False, is_bold=is_bold, is_link=is_link)
+        self.cut(block)
+        if is_page_level and (name == "footer" or role == "contentinfo"):
+            self._footers.append((begin, len(self.lines)))
+
+
+def _seat(tag: Tag, name: str, parent: _Block) -> int:
+    seat = parent.seats
+    if name not in _CELLS:
+        parent.seats += 1
+        return seat
+    while seat in parent.taken:
+        seat += 1
+    width = _span(tag, "colspan")
+    parent.seats = seat + width
+    rows = _span(tag, "rowspan")
+    if rows > 1:
+        parent.reach.update(dict.fromkeys(range(seat, seat + width), rows - 1))
+    return seat
+
+
+def _span(tag: Tag, name: str) -> int:
+    value = str(tag.attrs.get(name, ""))
+    return max(1, min(int(value), 1000)) if value.isdecimal() else 1
+
+
+def _is_hidden(tag: Tag, *, is_inline: bool) -> bool:
+    """What no visitor is shown.
+
+    `aria-hidden` keeps an element from screen readers only. On a piece of a line that is an ornament;
+    a block so marked is one that opens on a click, and is read.
+    """
+    attrs = tag.attrs
+    if "hidden" in attrs and attrs["hidden"] != "until-found":
+        return True
+    if is_inline and attrs.get("aria-hidden") == "true":
+        return True
+    if tag.name == "dialog" and "open" not in attrs:
+        return True
+    return attrs.get("role") in _UNSEEN_ROLES or ("style" in attrs and _HIDDEN_STYLE_RE.search(str(attrs["style"])) is not None)

@@ -1,0 +1,140 @@
+"""Runs and captures: what was asked, what was served, which versions there are to ask for.
+
+Belongs here: the rows of a run up to the point where bytes are kept. Not here: what the bytes say.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from schemas.frames import frame
+from schemas.tables import CAPTURES, EVIDENCE, LISTINGS, RUNS
+from warehouse.database import Warehouse
+from warehouse.evidence import sha256, write_pack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What is needed to find the pages of a version."""
+
+    reference: str
+    version: str
+    status: str | None
+    page_url: str | None
+    occupation_code: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One version in a served body, with its own bytes."""
+
+    reference: str
+    version: str
+    body: bytes
+    status: str | None = None
+    page_url: str | None = None
+    occupation_code: str | None = None
+
+
+def start_run(
+    db: Warehouse,
+    *,
+    run_id: str,
+    observed_at: datetime,
+    started_at: datetime,
+    site: str,
+    sources: Sequence[str],
+    only: Sequence[str] | None,
+) -> None:
+    """Write down that a run began; a run that is started again keeps its first row."""
+    row = {
+        "run_id": run_id,
+        "observed_at": observed_at,
+        "started_at": started_at,
+        "finished_at": None,
+        "status": "running",
+        "site": site,
+        "sources": list(sources),
+        "only_references": list(only) if only else None,
+        "message": None,
+    }
+    db.append(RUNS, [row], or_ignore=True)
+
+
+def finish_run(db: Warehouse, run_id: str, *, finished_at: datetime, status: str, message: str | None) -> None:
+    """Write down how a run ended."""
+    db.execute("UPDATE runs SET finished_at = ?, status = ?, message = ? WHERE run_id = ?", [finished_at, status, message, run_id])
+
+
+def keep_capture(db: Warehouse, evidence: Path, capture: dict[str, Any], held: Sequence[Held]) -> int:
+    """Store a capture and what it held in one transaction; returns how many bodies were new.
+
+    Bodies are on disk before the rows that name them; a body that is known is not written again.
+    """
+    addresses = [sha256(entry.body) for entry in held]
+    with db.registered("addresses", pl.DataFrame({"sha256": addresses}, schema={"sha256": pl.String})):
+        known = {row["sha256"] for row in db.rows("SELECT sha256 FROM evidence SEMI JOIN addresses USING (sha256)")}
+    fresh = {address: entry.body for address, entry in zip(addresses, held, strict=True) if address not in known}
+    packed = write_pack(evidence, capture["run_id"], fresh.values()) if fresh else []
+    listings = [
+        {
+            "capture_id": capture["capture_id"],
+            "reference": entry.reference,
+            "version": entry.version,
+            "evidence_sha256": address,
+            "status": entry.status,
+            "page_url": entry.page_url,
+            "occupation_code": entry.occupation_code,
+        }
+        for address, entry in zip(addresses, held, strict=True)
+    ]
+    with db.transaction():
+        db.append(EVIDENCE, packed)
+        db.append(CAPTURES, [capture])
+        db.append(LISTINGS, frame(LISTINGS, listings))
+    return len(fresh)
+
+
+def listed_versions(db: Warehouse) -> list[Listed]:
+    """What the newest array says of every version: the one just captured, else what its snapshots hold."""
+    rows = db.rows(
+        """
+        WITH newest AS (
+            SELECT capture_id FROM captures WHERE source = 'api' AND is_complete AND NOT is_read ORDER BY captured_at DESC LIMIT 1)
+        SELECT reference, version, status, page_url, occupation_code FROM listings SEMI JOIN newest USING (capture_id)
+        UNION ALL
+        SELECT s.reference, s.version, s.status, s.page_url, s.occupation_code
+        FROM watched_versions w JOIN snapshots s USING (snapshot_id)
+        WHERE w.source = 'api' AND NOT w.is_missing AND s.reference NOT IN (SELECT reference FROM listings SEMI JOIN newest USING (capture_id))"""
+    )
+    return [Listed(**row) for row in rows]
+
+
+def paged_versions(db: Warehouse) -> list[Listed]:
+    """What the pages themselves last said of every version that has one."""
+    rows = db.rows(
+        """
+        SELECT s.reference, s.version, s.status, s.page_url, s.occupation_code
+        FROM watched_versions w JOIN snapshots s USING (snapshot_id) WHERE w.source = 'page' AND NOT w.is_missing"""
+    )
+    return [Listed(**row) for row in rows]
+
+
+def run_outcome(db: Warehouse, run_id: str) -> tuple[str, str | None]:
+    """How a run ended, from what it captured and held back: the status, and what went wrong in a sentence.
+
+    failed: no source gave anything; quarantine: some of it could not be read or was held back.
+    """
+    captures = db.rows("SELECT source, url, outcome, reason FROM captures WHERE run_id = ? ORDER BY source, url", [run_id])
+    failures = [row for row in captures if row["outcome"] not in ("served", "not_modified")]
+    held = db.rows("SELECT reference, version, url, reason FROM quarantine WHERE last_run_id = ? ORDER BY reference, version", [run_id])
+    said = [f"{row['url']}: {row['reason']}" for row in failures] + [f"{row['url']} ({row['reference']}): {row['reason']}" for row in held]
+    more = f" And {len(said) - 3} more." if len(said) > 3 else ""
+    message = " ".join(said[:3]) + more if said else None
+    if captures and len(failures) == len(captures):
+        return "failed", message
+    return ("quarantine" if said else "good"), message

@@ -1,0 +1,136 @@
+"""Checks: what must hold between rows, each as the SQL that finds the rows where it does not.
+
+Belongs here: the table of rules between records. Not here: rules within a row (schemas.tables) and
+how a check is shown (pipelines.defs.checks).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import polars as pl
+
+from schemas.tables import Table
+from warehouse.database import Warehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A sentence that holds unless `sql` finds rows. `$run_id` is the run that asks.
+
+    error: our own house is not in order; warn: the publisher's is not, or something could not be read.
+    """
+
+    name: str
+    asset: str
+    severity: Literal["error", "warn"]
+    description: str
+    sql: str
+
+
+_FAILED_CAPTURES: Final = """
+    SELECT url, outcome, reason FROM captures
+    WHERE run_id = $run_id AND source = '{source}' AND outcome NOT IN ('served', 'not_modified')"""
+
+CHECKS: Final = (
+    Check(
+        name="the_array_was_served",
+        asset="api_capture",
+        severity="error",
+        description="The public JSON answered with an array of standards.",
+        sql=_FAILED_CAPTURES.format(source="api"),
+    ),
+    Check(
+        name="every_page_was_served",
+        asset="page_captures",
+        severity="warn",
+        description="Every page that was asked for answered.",
+        sql=_FAILED_CAPTURES.format(source="page"),
+    ),
+    Check(
+        name="every_occupation_page_was_served",
+        asset="occupation_captures",
+        severity="warn",
+        description="Every occupation page that was asked for answered.",
+        sql=_FAILED_CAPTURES.format(source="occupation"),
+    ),
+    Check(
+        name="no_record_was_held_back",
+        asset="standard_snapshots",
+        severity="warn",
+        description="Every record of this run passed the gate; what did not is in quarantine and the last good record stays current.",
+        sql="SELECT reference, version, source, rule, reason FROM quarantine WHERE last_run_id = $run_id",
+    ),
+    Check(
+        name="no_snapshots_overlap",
+        asset="standard_snapshots",
+        severity="error",
+        description="Each source tells one state of a version at a time.",
+        sql="""
+            SELECT a.source, a.reference, a.version, a.snapshot_id, b.snapshot_id AS other FROM snapshots a JOIN snapshots b
+            ON (a.source, a.reference, a.version) = (b.source, b.reference, b.version) AND a.snapshot_id < b.snapshot_id
+            AND a.seen_from_at < coalesce(b.seen_to_at, 'infinity') AND b.seen_from_at < coalesce(a.seen_to_at, 'infinity')""",
+    ),
+    Check(
+        name="every_mapped_code_is_listed",
+        asset="standard_snapshots",
+        severity="error",
+        description="A duty is mapped to KSBs that the same content lists.",
+        sql="SELECT content_id, duty_number, code FROM content_duty_ksbs ANTI JOIN content_ksbs USING (content_id, code)",
+    ),
+    Check(
+        name="a_standard_has_one_approved_version",
+        asset="standard_snapshots",
+        severity="warn",
+        description="At most one version of a standard is approved for delivery at a time.",
+        sql="""
+            SELECT reference, string_agg(version, ', ') AS versions FROM current_versions
+            WHERE status = 'Approved for delivery' GROUP BY reference HAVING count(*) > 1""",
+    ),
+    Check(
+        name="an_approved_version_has_a_lars_code",
+        asset="standard_snapshots",
+        severity="warn",
+        description="A version approved for delivery has a LARS code.",
+        sql="SELECT reference, version, title FROM current_versions WHERE status = 'Approved for delivery' AND lars_code IS NULL AND source = 'api'",
+    ),
+    Check(
+        name="an_approved_version_takes_starts",
+        asset="standard_snapshots",
+        severity="warn",
+        description="A version approved for delivery has no last day for starts in the past.",
+        sql="""
+            SELECT reference, version, latest_start_on FROM current_versions
+            WHERE status = 'Approved for delivery' AND latest_start_on < CAST(last_checked_at AS DATE)""",
+    ),
+    Check(
+        name="every_transition_was_compared",
+        asset="standard_changes",
+        severity="error",
+        description="Nothing waits to be compared.",
+        sql="SELECT transition_id, reference, version, kind FROM transitions WHERE NOT is_compared",
+    ),
+    Check(
+        name="every_change_names_its_evidence",
+        asset="standard_changes",
+        severity="error",
+        description="The bytes behind a change are in the evidence store.",
+        sql="""
+            SELECT change_id, reference, version FROM changes
+            WHERE (evidence_before IS NULL AND evidence_after IS NULL)
+               OR evidence_before NOT IN (SELECT sha256 FROM evidence) OR evidence_after NOT IN (SELECT sha256 FROM evidence)""",
+    ),
+)
+
+
+def failing_rows(db: Warehouse, check: Check, run_id: str) -> list[dict[str, Any]]:
+    """The rows for which a check does not hold."""
+    if "$run_id" not in check.sql:
+        return db.rows(check.sql)
+    cursor = db.connection.execute(check.sql, {"run_id": run_id})
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def whole_table(db: Warehouse, table: Table) -> pl.DataFrame:
+    """Every row of a table."""
+    return db.connection.execute(f"SELECT * FROM {table.name}").pl()

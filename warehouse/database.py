@@ -1,0 +1,134 @@
+"""The writer's file: opening it, and the one way in for rows.
+
+Belongs here: connections, transactions, validation at the door. Not here: which rows (captures,
+snapshots, changes) or the file that others read (publish).
+
+    WarehouseError      the file cannot be used; the message says what to do
+      WarehouseBusyError  another process is writing; try again when it is done
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import polars as pl
+
+from schemas.tables import TABLES, Table
+from warehouse.ddl import create_table, expected_columns, quoted
+from warehouse.views import VIEWS, column_descriptions, create_views
+
+# The oldest DuckDB that must open our files is 1.2; 2.0 would otherwise write what 1.5 cannot read.
+STORAGE_VERSION: Final = "v1.2.0"
+_HOLDER_RE: Final = re.compile(r"\(PID (\d+)\)")
+
+
+class WarehouseError(Exception):
+    """Raised when the writer's file cannot be used, from opening it."""
+
+
+class WarehouseBusyError(WarehouseError):
+    """Raised when another process has the writer's file open, from opening it."""
+
+
+class Warehouse:
+    """The writer's file, open; rows go in validated or not at all."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing."""
+        self.connection.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def append(self, table: Table, rows: Sequence[dict[str, Any]] | pl.DataFrame, *, or_ignore: bool = False) -> pl.DataFrame:
+        """Validate rows against the table's model and insert them; `or_ignore` leaves a key that is there.
+
+        Raises pandera.errors.SchemaErrors with every failing value.
+        """
+        frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, schema=table.schema(), orient="row")
+        if frame.is_empty():
+            return frame
+        table.model.validate(frame, lazy=True)
+        with self.registered("incoming", frame):
+            self.connection.execute(f"INSERT {'OR IGNORE ' if or_ignore else ''}INTO {table.name} BY NAME SELECT * FROM incoming")
+        return frame
+
+    @contextmanager
+    def registered(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
+        """A frame as a table of this name, for the statements inside."""
+        self.connection.register(name, frame)
+        try:
+            yield
+        finally:
+            self.connection.unregister(name)
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """The result as dictionaries by column name."""
+        cursor = self.connection.execute(sql, parameters)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run a statement whose result does not matter."""
+        self.connection.execute(sql, parameters)
+
+
+@contextmanager
+def open_warehouse(data: Path) -> Iterator[Warehouse]:
+    """Open the writer's file in a data folder, made as the models say where it is new.
+
+    Raises WarehouseBusyError, naming the process that holds it, and WarehouseError.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    path = data / "warehouse.duckdb"
+    try:
+        connection = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
+    except duckdb.IOException as error:
+        holder = _HOLDER_RE.search(str(error))
+        if holder:
+            raise WarehouseBusyError(f"{path} is being written by process {holder[1]}. Wait until it is done, or stop it.") from error
+        raise WarehouseError(f"{path} cannot be opened: {str(error)[:300]}") from error
+    try:
+        _prepare(connection, path)
+        yield Warehouse(connection)
+    finally:
+        connection.close()
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    found = {
+        tuple(row)
+        for row in connection.execute("SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal").fetchall()
+    }
+    expected = expected_columns()
+    if expected <= found:
+        return
+    if found:
+        missing = ", ".join(f"{table}.{column}" for table, column, _ in sorted(expected - found)[:5])
+        raise WarehouseError(
+            f"{path} was made by another version of this program (it lacks {missing}). Name another data folder with --data."
+        )
+    connection.execute("BEGIN TRANSACTION")
+    for table in TABLES:
+        for statement in create_table(table):
+            connection.execute(statement)
+    for statement in create_views():
+        connection.execute(statement)
+    described = column_descriptions()
+    names = [view.name for view in VIEWS if not view.parameters]
+    columns = connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE table_name IN (SELECT unnest(?))", [names]
+    ).fetchall()
+    for view, column in columns:
+        connection.execute(f"COMMENT ON COLUMN {view}.{column} IS {quoted(described[column])}")
+    connection.execute("COMMIT")

@@ -1,0 +1,46 @@
+"""SQL that follows from the models: tables, keys and column comments.
+
+Belongs here: projections of schemas.tables. Not here: a column name that no model declares.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import polars as pl
+
+from schemas.tables import TABLES, Table
+
+_TYPES: Final = {
+    pl.String(): "VARCHAR",
+    pl.Boolean(): "BOOLEAN",
+    pl.Int32(): "INTEGER",
+    pl.Int64(): "BIGINT",
+    pl.Float64(): "DOUBLE",
+    pl.Date(): "DATE",
+    pl.Datetime("us"): "TIMESTAMP",
+    pl.List(pl.String()): "VARCHAR[]",
+}
+
+
+def column_type(dtype: pl.DataType) -> str:
+    """The DuckDB type of a column; KeyError for one no table uses yet."""
+    return _TYPES[dtype]
+
+
+def create_table(table: Table) -> Iterator[str]:
+    """Statements that create a table as its model says, with comments."""
+    columns = [f"{name} {column_type(dtype)}{'' if nullable else ' NOT NULL'}" for name, dtype, nullable, _ in table.columns()]
+    yield f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(columns)}, PRIMARY KEY ({', '.join(table.key)}))"
+    yield f"COMMENT ON TABLE {table.name} IS {quoted(table.description)}"
+    for name, _, _, description in table.columns():
+        yield f"COMMENT ON COLUMN {table.name}.{name} IS {quoted(description)}"
+
+
+def expected_columns() -> set[tuple[str, str, str]]:
+    """(table, column, type) of every table, as a file of this version holds them."""
+    return {(table.name, name, column_type(dtype)) for table in TABLES for name, dtype, _, _ in table.columns()}
+
+
+def quoted(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"

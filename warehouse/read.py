@@ -1,0 +1,127 @@
+"""Reading the published file, as anyone may.
+
+Belongs here: the queries behind the command line. Not here: writing.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from schemas.events import EVENTS
+from warehouse.database import WarehouseError
+from warehouse.publish import PUBLISHED
+
+Row = dict[str, Any]
+
+
+class Queryable(Protocol):
+    """Anything that answers SQL: the published file, or the warehouse itself."""
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """The result as dictionaries by column name."""
+
+
+class Reader:
+    """The published file, open read-only."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """The result as dictionaries by column name."""
+        cursor = self._connection.execute(sql, parameters)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@contextmanager
+def open_published(data: Path) -> Iterator[Reader]:
+    """Open the published file of a data folder. Raises WarehouseError when there is none yet."""
+    path = data / PUBLISHED
+    if not path.is_file():
+        raise WarehouseError(f"{path} is not there yet. `standards-watch run` makes it; `standards-watch demo` shows how.")
+    connection = duckdb.connect(str(path), read_only=True)
+    try:
+        yield Reader(connection)
+    finally:
+        connection.close()
+
+
+def changes(
+    reader: Queryable,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    references: Sequence[str] = (),
+    events: Sequence[str] = (),
+    severities: Sequence[str] = (),
+    run_id: str | None = None,
+) -> list[Row]:
+    """Changes, newest look first, by standard and version within it; `until` is left out itself."""
+    lists = [list(values) or None for values in (references, events, severities)]
+    return reader.rows(
+        """
+        SELECT * FROM changes
+        WHERE (?::TIMESTAMP IS NULL OR detected_at >= ?::TIMESTAMP) AND (?::TIMESTAMP IS NULL OR detected_at < ?::TIMESTAMP)
+          AND (?::VARCHAR[] IS NULL OR list_contains(?::VARCHAR[], reference))
+          AND (?::VARCHAR[] IS NULL OR list_contains(?::VARCHAR[], event))
+          AND (?::VARCHAR[] IS NULL OR list_contains(?::VARCHAR[], severity))
+          AND (?::VARCHAR IS NULL OR run_id = ?)
+        ORDER BY detected_at DESC, reference, [CAST(part AS INTEGER) FOR part IN string_split(version, '.')],
+          list_position(?::VARCHAR[], event), subject[1], length(subject), subject""",
+        [since, since, until, until, *[value for values in lists for value in (values, values)], run_id, run_id, list(EVENTS)],
+    )
+
+
+def version(reader: Queryable, reference: str, number: str | None, as_of: datetime | None) -> Row | None:
+    """One version as it stands, or stood; without a number the one in force, else the newest."""
+    source, moments = ("versions_as_of(?)", [as_of]) if as_of else ("current_versions", [])
+    found = reader.rows(
+        f"""
+        SELECT * FROM {source} WHERE reference = ? AND (?::VARCHAR IS NULL OR version = ?)
+        ORDER BY status = 'Approved for delivery' DESC NULLS LAST, [CAST(part AS INTEGER) FOR part IN string_split(version, '.')] DESC
+        LIMIT 1""",
+        [*moments, reference, number, number],
+    )
+    return found[0] if found else None
+
+
+def content(reader: Queryable, snapshot_id: str) -> dict[str, list[Row]]:
+    """The KSBs, duties (with the codes they need) and options of one snapshot."""
+    by_snapshot = "JOIN snapshots s USING (content_id) WHERE s.snapshot_id = ?"
+    return {
+        "ksbs": reader.rows(
+            f"SELECT code, kind, k.position, text, options FROM content_ksbs k {by_snapshot} ORDER BY kind = 'B', kind, position",
+            [snapshot_id],
+        ),
+        "duties": reader.rows(
+            f"""
+            SELECT d.duty_number, d.text, d.criteria, d.is_core, d.options,
+                coalesce((SELECT list(m.code ORDER BY strpos('KSB', m.code[1]), CAST(m.code[2:] AS INTEGER)) FROM content_duty_ksbs m
+                          WHERE (m.content_id, m.duty_number) = (d.content_id, d.duty_number)), []) AS codes
+            FROM content_duties d {by_snapshot} ORDER BY duty_number""",
+            [snapshot_id],
+        ),
+        "options": reader.rows(f"SELECT o.position, o.title FROM content_options o {by_snapshot} ORDER BY position", [snapshot_id]),
+    }
+
+
+def runs(reader: Queryable, limit: int) -> list[Row]:
+    """The newest runs."""
+    return reader.rows("SELECT * FROM runs ORDER BY started_at DESC LIMIT ?", [limit])
+
+
+def tally(reader: Queryable) -> Row:
+    """How much the published file holds."""
+    return reader.rows(
+        """
+        SELECT (SELECT count(*) FROM current_standards) AS standards, (SELECT count(*) FROM current_versions) AS versions,
+            (SELECT count(*) FROM current_ksbs) AS ksbs, (SELECT count(*) FROM current_duties) AS duties,
+            (SELECT count(*) FROM snapshots) AS snapshots, (SELECT count(*) FROM changes) AS changes,
+            (SELECT max(last_checked_at) FROM current_versions) AS last_checked_at,
+            (SELECT count(*) FROM watched_versions WHERE stale_since_at IS NOT NULL) AS stale"""
+    )[0]
