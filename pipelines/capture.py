@@ -15,9 +15,11 @@ from schemas.rules import Finding
 from scrapers import api, page
 from scrapers.reading import ParseError
 from scrapers.site import Capture, Site
-from warehouse.captures import Held, Listed, keep_capture, listed_versions, paged_versions
+from warehouse.captures import Held, Listed, keep_captures, listed_versions, paged_versions
 from warehouse.database import Warehouse
 
+# Pages written in one transaction: validating twenty costs what validating one does.
+_KEPT_TOGETHER: Final = 20
 _PAGED: Final = frozenset({APPROVED, IN_DEVELOPMENT})
 
 
@@ -57,7 +59,7 @@ def capture_api(db: Warehouse, site: Site, run: Run, progress: Progress) -> Capt
         for entry in entries
         if run.only is None or entry.reference in run.only
     ]
-    new_bodies = keep_capture(db, run.evidence, _row(run, "api", capture, is_complete=capture.outcome == "served"), held)
+    new_bodies = keep_captures(db, run.evidence, [(_row(run, "api", capture, is_complete=capture.outcome == "served"), held)])
     progress("api", 1, 1)
     failures = () if capture.outcome == "served" else (capture,)
     return Captured(asked=1, versions=len(held), new_bodies=new_bodies, failures=failures, findings=findings)
@@ -67,7 +69,7 @@ def capture_pages(db: Warehouse, site: Site, run: Run, progress: Progress) -> Ca
     """Read the page of every version that is approved or in development."""
     listed, failure = _listed(db, site)
     if failure:
-        keep_capture(db, run.evidence, _row(run, "page", failure), [])
+        keep_captures(db, run.evidence, [(_row(run, "page", failure), [])])
         return Captured(asked=1, versions=0, new_bodies=0, failures=(failure,))
     return _capture_each(db, site, run, "page", page_targets(listed, paged_versions(db), run.only), progress)
 
@@ -76,7 +78,7 @@ def capture_occupations(db: Warehouse, site: Site, run: Run, progress: Progress)
     """Read the occupation page of every standard that has a version in force."""
     listed, failure = _listed(db, site)
     if failure:
-        keep_capture(db, run.evidence, _row(run, "occupation", failure), [])
+        keep_captures(db, run.evidence, [(_row(run, "occupation", failure), [])])
         return Captured(asked=1, versions=0, new_bodies=0, failures=(failure,))
     return _capture_each(db, site, run, "occupation", occupation_targets(listed, run.only), progress)
 
@@ -141,7 +143,9 @@ def _array(site: Site) -> tuple[Capture, tuple[api.Entry, ...], tuple[Finding, .
 
 
 def _capture_each(db: Warehouse, site: Site, run: Run, source: str, targets: Sequence[Target], progress: Progress) -> Captured:
-    failures, new_bodies = [], 0
+    failures: list[Capture] = []
+    waiting: list[tuple[dict[str, Any], list[Held]]] = []
+    new_bodies = 0
     progress(source, 0, len(targets))
     for done, target in enumerate(targets, 1):
         capture = site.fetch(target.path)
@@ -150,7 +154,10 @@ def _capture_each(db: Warehouse, site: Site, run: Run, source: str, targets: Seq
             held = [Held(reference=target.reference, version=target.version, body=page.evidence(capture.body))]
         else:
             failures.append(capture)
-        new_bodies += keep_capture(db, run.evidence, _row(run, source, capture, target=target), held)
+        waiting.append((_row(run, source, capture, target=target), held))
+        if len(waiting) == _KEPT_TOGETHER or done == len(targets):
+            new_bodies += keep_captures(db, run.evidence, waiting)
+            waiting = []
         progress(source, done, len(targets))
     return Captured(asked=len(targets), versions=len(targets) - len(failures), new_bodies=new_bodies, failures=tuple(failures))
 

@@ -126,11 +126,12 @@ def changes(
     with _plain_errors():
         _one_of(event, list(EVENTS), "--event")
         _one_of(severity, SEVERITIES, "--severity")
+        since_at, until_at = _moment(since), _moment(until)
         with read.open_published(_settings(data=data).data) as reader:
             rows = read.changes(
                 reader,
-                since=_moment(since),
-                until=_moment(until),
+                since=since_at,
+                until=until_at,
                 references=_references(reference) or (),
                 events=event or (),
                 severities=severity or (),

@@ -160,7 +160,8 @@ def identify(db: Warehouse, source: str, entry: Shown, record: Record) -> Record
 def _version_by_facts(rivals: Sequence[Mapping[str, Any]], entry: Shown, record: Record) -> str:
     if len(rivals) <= 1:
         return entry.version
-    facts = [name for name in rivals[0] if name != "version"]
+    # What the page does not say counts for nobody.
+    facts = [name for name in rivals[0] if name != "version" and getattr(record, name) is not None]
     scores: dict[str, int] = {rival["version"]: sum(rival[name] == getattr(record, name) for name in facts) for rival in rivals}
     best = [version for version, score in scores.items() if score == max(scores.values())]
     if len(best) > 1:
@@ -205,12 +206,13 @@ def _decide(
     db: Warehouse, batch: Batch, known: Mapping[Key, Known], same: Sequence[Shown], good: Sequence[_Read], held: Sequence[_Held]
 ) -> Observed:
     by_key: dict[Key, _Read] = {}
-    twice: list[_Held] = []
     for item in good:
-        if by_key.setdefault(item.key, item) is not item:
-            twice.append(
-                _Held(shown=item.shown, rule="G-WHICH-VERSION", reason=f"{item.shown.url} shows a version that another page shows too.")
-            )
+        by_key.setdefault(item.key, item)
+    twice = [
+        _Held(shown=item.shown, rule="G-WHICH-VERSION", reason=f"{item.shown.url} shows a version that another page shows too.")
+        for item in good
+        if by_key[item.key] is not item
+    ]
     out = [*held, *twice]
     again = [item for key, item in by_key.items() if _is_same_record(item, known.get(key))]
     fresh = [item for key, item in by_key.items() if not _is_same_record(item, known.get(key))]

@@ -16,29 +16,28 @@ _REACH: Final = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A head and the roles of its columns. `width` is set where rows have no element of their own."""
+    """A head and the roles of its columns; `body` holds the rows.
+
+    `width` is set where rows have no element of their own: then the cells follow one another.
+    """
 
     head: Path
+    body: Path
     roles: Mapping[int, str]
     unknown: tuple[str, ...]
-    begin: int
     width: int | None
 
     def place(self, line: Line) -> tuple[Path, str] | None:
         """The row and the role of a line, or None outside the grid; an unknown column has the role ''."""
         depth = len(self.head)
-        if len(line.path) <= depth:
+        if len(line.path) <= depth or not is_under(line, self.body):
             return None
         if self.width is not None:
-            if not is_under(line, self.head):
-                return None
-            row, column = divmod(line.path[depth] - min(self.roles), self.width)
-            return ((*self.head, row), self.roles.get(column + min(self.roles), "")) if row > 0 else None
+            first = min(self.roles)
+            row, column = divmod(line.path[depth] - first, self.width)
+            return ((*self.head, row), self.roles.get(column + first, "")) if row > 0 else None
         row_path = line.path[:depth]
-        is_beside = row_path[:-1] == self.head[:-1] or (depth > 1 and row_path[:-2] == self.head[:-2])
-        if row_path == self.head or not is_beside:
-            return None
-        return row_path, self.roles.get(line.path[depth], "")
+        return None if row_path == self.head else (row_path, self.roles.get(line.path[depth], ""))
 
 
 def find_grid(lines: Sequence[Line], roles: Mapping[str, str]) -> Grid | None:
@@ -48,7 +47,7 @@ def find_grid(lines: Sequence[Line], roles: Mapping[str, str]) -> Grid | None:
             continue
         for other in lines[begin + 1 : begin + 1 + _REACH]:
             if other.key in roles and roles[other.key] != roles[line.key]:
-                grid = _grid(lines, begin, common_path((line, other)), roles)
+                grid = _grid(lines[begin:], common_path((line, other)), roles)
                 if grid is not None:
                     return grid
                 break
@@ -65,17 +64,18 @@ def rows_of(grid: Grid, lines: Iterable[Line]) -> dict[Path, dict[str, list[Line
     return rows
 
 
-def _grid(lines: Sequence[Line], begin: int, head: Path, roles: Mapping[str, str]) -> Grid | None:
+def _grid(lines: Sequence[Line], head: Path, roles: Mapping[str, str]) -> Grid | None:
     depth = len(head)
-    if depth == 0 or len(lines[begin].path) <= depth:
+    if depth == 0:
         return None
-    inside = [line for line in lines[begin:] if is_under(line, head)]
-    run = 0
-    while run < len(inside) and inside[run].key in roles and len(inside[run].path) > depth:
-        run += 1
-    columns = {line.path[depth]: roles[line.key] for line in inside if line.key in roles and len(line.path) > depth}
+    inside = [line for line in lines if is_under(line, head)]
+    if any(len(line.path) == depth for line in inside):
+        return None
+    run = next((index for index, line in enumerate(inside) if line.key not in roles), len(inside))
     if len(inside) > 2 * run:
         columns = {line.path[depth]: roles[line.key] for line in inside[:run]}
-        return Grid(head=head, roles=columns, unknown=(), begin=begin, width=len(columns)) if len(columns) == run > 1 else None
+        return Grid(head=head, body=head, roles=columns, unknown=(), width=run) if len(columns) == run > 1 else None
+    columns = {line.path[depth]: roles[line.key] for line in inside if line.key in roles}
     unknown = tuple(line.text for line in inside if line.key not in roles)
-    return Grid(head=head, roles=columns, unknown=unknown, begin=begin, width=None) if len(columns) > 1 else None
+    is_alone = depth > 1 and inside[0].tag not in ("td", "th") and sum(is_under(line, head[:-1]) for line in lines) == len(inside)
+    return Grid(head=head, body=head[: -2 if is_alone else -1], roles=columns, unknown=unknown, width=None) if len(columns) > 1 else None

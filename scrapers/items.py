@@ -88,27 +88,34 @@ def starts(marks: Sequence[Mark | None], fault: str) -> list[int]:
     return found
 
 
+def list_end(home: Path, lines: Sequence[Line], begin: int, end: int) -> int:
+    """Where the block `home` ends, or a heading no deeper than the item that begins last."""
+    level = lines[begin].level or 7
+    return next((i for i in range(begin + 1, end) if not is_under(lines[i], home) or 0 < lines[i].level <= level), end)
+
+
 def last_end(others: Sequence[Sequence[Line]], home: Path, lines: Sequence[Line], begin: int, end: int) -> int | None:
     """Where the item that begins last ends, at the latest at `end`; None where the mark-up leaves it open.
 
-    Its list is in the block `home`, which has room for it alone or for what may follow as well. An
-    item of a list has as many blocks as each of the others, if these agree.
+    Its list stands in the block `home`, which may hold more than the list. So the item is taken to be
+    made of the same blocks as one of the others.
     """
-    stop = next((i for i in range(begin + 1, end) if not is_under(lines[i], home) or lines[i].level > lines[begin].level), end)
-    sizes = {_blocks(item, len(home)) for item in others}
-    if not sizes or _blocks(lines[begin:stop], len(home)) in sizes:
+    stop = list_end(home, lines, begin, end)
+    shapes = {_shape(item, len(home)) for item in others}
+    if not shapes:
         return stop
-    if len(sizes) > 1:
-        return None
-    while _blocks(lines[begin:stop], len(home)) > min(sizes):
-        stop -= 1
-    return stop
+    return next((i for i in range(stop, begin, -1) if _shape(lines[begin:i], len(home)) in shapes), None)
 
 
-def _blocks(lines: Sequence[Line], depth: int) -> int:
-    """How many blocks right below the common one; a line without a block of its own counts for itself."""
-    seats = {line.path[: depth + 1] for line in lines if len(line.path) > depth}
-    return len(seats) + sum(len(line.path) <= depth for line in lines)
+def _shape(lines: Sequence[Line], depth: int) -> tuple[str, ...]:
+    """The blocks right below the common one, by element; a line without a block of its own counts as one."""
+    shape: list[str] = []
+    seat: Path | None = None
+    for line in lines:
+        if len(line.path) <= depth or line.path[: depth + 1] != seat:
+            shape.append(line.tag)
+        seat = line.path[: depth + 1] if len(line.path) > depth else None
+    return tuple(shape)
 
 
 def separator(marks: Sequence[Mark]) -> str:

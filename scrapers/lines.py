@@ -22,6 +22,9 @@ _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 # A table's row groups are no level of their own, so that the rows below a head count on from it.
 _ROW_GROUPS: Final = frozenset(("tbody", "tfoot", "thead"))
 _CELLS: Final = frozenset(("td", "th"))
+# A paragraph in one of these says no more than its holder does.
+_HOLDERS: Final = frozenset(("dd", "dt", "li", "td", "th"))
+_WRAPPERS: Final = frozenset(("div", "p"))
 _UNSEEN: Final = frozenset(
     "audio canvas datalist head iframe math nav noscript object script select style svg template textarea title video".split()
 )
@@ -37,8 +40,9 @@ class Line:
     """What stands between two cuts. Every element that is not inline cuts, and so does `<br>`.
 
     `path` is the place of the block the line stands in: the position among its sibling blocks, from
-    the root down; for a cell its column. `pieces` are its texts as the inline elements divide it;
-    `is_lead_apart`: the first of them fills an element of its own.
+    the root down; for a cell its column. `tag` is the block's element, for a paragraph in a cell or
+    list item that one. `pieces` are its texts as the inline elements divide it; `is_lead_apart`: the
+    first of them fills an element of its own.
     """
 
     text: str
@@ -209,7 +213,7 @@ class _Reader:
         self._has_title = self._has_title or level == 1
         block = _Block(
             path=(*parent.path, _seat(tag, name, parent)),
-            tag=name,
+            tag=parent.tag if name in _WRAPPERS and parent.tag in _HOLDERS else name,
             level=level,
             is_main=parent.is_main or name == "main" or role == "main",
             is_section=parent.is_section or name in _SECTIONS or role == "main",

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from schemas.text import plain
+from scrapers.addresses import without_addresses
 
 # What the page says because of its status belongs to the lifecycle; the version's status says it.
 STATUS_RE: Final = re.compile(
@@ -25,5 +26,5 @@ STATUS_RE: Final = re.compile(
 
 def notice_text(lines: Iterable[str]) -> str | None:
     """One text of several banner lines; the API joins its banners with ';', a page gives them lines of their own."""
-    parts = (plain(part) for line in lines for part in plain(line).split(";"))
+    parts = (without_addresses(plain(part)) for line in lines for part in plain(line).split(";"))
     return "; ".join(part for part in parts if part and not STATUS_RE.match(part)) or None

@@ -11,7 +11,6 @@ from typing import Any
 
 import polars as pl
 
-from schemas.frames import frame
 from schemas.tables import CAPTURES, EVIDENCE, LISTINGS, RUNS
 from warehouse.database import Warehouse
 from warehouse.evidence import sha256, write_pack
@@ -70,16 +69,17 @@ def finish_run(db: Warehouse, run_id: str, *, finished_at: datetime, status: str
     db.execute("UPDATE runs SET finished_at = ?, status = ?, message = ? WHERE run_id = ?", [finished_at, status, message, run_id])
 
 
-def keep_capture(db: Warehouse, evidence: Path, capture: dict[str, Any], held: Sequence[Held]) -> int:
-    """Store a capture and what it held in one transaction; returns how many bodies were new.
+def keep_captures(db: Warehouse, evidence: Path, captures: Sequence[tuple[dict[str, Any], Sequence[Held]]]) -> int:
+    """Store captures of one run and what they held in one transaction; returns how many bodies were new.
 
     Bodies are on disk before the rows that name them; a body that is known is not written again.
     """
-    addresses = [sha256(entry.body) for entry in held]
-    with db.registered("addresses", pl.DataFrame({"sha256": addresses}, schema={"sha256": pl.String})):
+    addressed = [(capture, entry, sha256(entry.body)) for capture, held in captures for entry in held]
+    bodies = {address: entry.body for _, entry, address in addressed}
+    with db.registered("addresses", pl.DataFrame({"sha256": list(bodies)}, schema={"sha256": pl.String})):
         known = {row["sha256"] for row in db.rows("SELECT sha256 FROM evidence SEMI JOIN addresses USING (sha256)")}
-    fresh = {address: entry.body for address, entry in zip(addresses, held, strict=True) if address not in known}
-    packed = write_pack(evidence, capture["run_id"], fresh.values()) if fresh else []
+    fresh = [body for address, body in bodies.items() if address not in known]
+    packed = write_pack(evidence, captures[0][0]["run_id"], fresh) if fresh else []
     listings = [
         {
             "capture_id": capture["capture_id"],
@@ -90,12 +90,12 @@ def keep_capture(db: Warehouse, evidence: Path, capture: dict[str, Any], held: S
             "page_url": entry.page_url,
             "occupation_code": entry.occupation_code,
         }
-        for address, entry in zip(addresses, held, strict=True)
+        for capture, entry, address in addressed
     ]
     with db.transaction():
         db.append(EVIDENCE, packed)
-        db.append(CAPTURES, [capture])
-        db.append(LISTINGS, frame(LISTINGS, listings))
+        db.append(CAPTURES, [capture for capture, _ in captures])
+        db.append(LISTINGS, listings)
     return len(fresh)
 
 

@@ -133,4 +133,4 @@ def failing_rows(db: Warehouse, check: Check, run_id: str) -> list[dict[str, Any
 
 def whole_table(db: Warehouse, table: Table) -> pl.DataFrame:
     """Every row of a table."""
-    return db.connection.execute(f"SELECT * FROM {table.name}").pl()
+    return db.frame(f"SELECT * FROM {table.name}")

@@ -78,6 +78,11 @@ class Warehouse:
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
+        """The result as a polars frame."""
+        # `execute(...).pl()` is gone from DuckDB 2.0; a relation has it in both.
+        return self.connection.sql(sql, params=list(parameters)).pl()
+
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement whose result does not matter."""
         self.connection.execute(sql, parameters)

@@ -233,9 +233,9 @@ def write_observed(db: Warehouse, batch: Batch, observed: Observed, parser_versi
 def _mark_checked(db: Warehouse, batch: Batch, checked: pl.DataFrame, parser_version: str) -> None:
     """Versions seen in this batch, changed or not: known ones are updated, new ones inserted."""
     with db.registered("checked", checked):
-        fresh = db.connection.execute(
+        fresh = db.frame(
             "SELECT * FROM checked ANTI JOIN (FROM watched_versions WHERE source = ?) USING (reference, version)", [batch.source]
-        ).pl()
+        )
         db.execute(
             """
             UPDATE watched_versions w SET snapshot_id = checked.snapshot_id, evidence_sha256 = checked.evidence_sha256, parser_version = ?,

@@ -34,7 +34,7 @@ def _now() -> datetime:
 
 def _begin(context: dg.AssetExecutionContext, watch: WatchResource) -> Run:
     """The run, written down by whichever asset comes first, so that all of them share its time."""
-    run = watch.run(context.run_id, _now())
+    run = watch.run(context.run.run_id, _now())
     settings = watch.settings()
     with watch.open_warehouse() as db:
         start_run(
@@ -47,7 +47,7 @@ def _begin(context: dg.AssetExecutionContext, watch: WatchResource) -> Run:
             only=run.only,
         )
         began = db.rows("SELECT observed_at FROM runs WHERE run_id = ?", [run.run_id])[0]["observed_at"]
-    return watch.run(context.run_id, began) if watch.observed_at is None else run
+    return watch.run(context.run.run_id, began) if watch.observed_at is None else run
 
 
 def _schema(table: Table) -> Mapping[str, Any]:

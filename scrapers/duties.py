@@ -1,0 +1,178 @@
+"""The duties on a page, and the codes each of them names.
+
+Belongs here: the table, list or cards of duties. Not here: the items the codes stand for.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+
+from schemas.record import Duty
+from schemas.rules import Finding
+from schemas.text import duty_text, plain
+from scrapers.api import code_order
+from scrapers.grids import find_grid, rows_of
+from scrapers.items import Mark, last_end, mark_of, separator, starts, words_after
+from scrapers.ksbs import CODE_RE, is_codes
+from scrapers.lines import Line, common_path, labelled
+from scrapers.reading import ParseError
+
+TITLES: Final = frozenset(("duties", "occupation duties", "occupational duties"))
+# Heads of columns, and labels inside a card.
+_ROLES: Final[Mapping[str, str]] = {
+    "duty": "duty",
+    "duties": "duty",
+    "duty detail": "duty",
+    "description": "duty",
+    "criteria": "criteria",
+    "criteria for measuring performance": "criteria",
+    "ksb": "codes",
+    "ksbs": "codes",
+    "knowledge, skills and behaviours": "codes",
+    "knowledge": "codes",
+    "skills": "codes",
+    "behaviours": "codes",
+}
+_MARK_RE: Final = re.compile(r"(?P<series>Duty)\s?(?P<number>[1-9]\d{0,2})(?!\d)", re.IGNORECASE)
+_NOTHING: Final = frozenset(("", "-", "–", "none", "n/a", "not applicable"))
+_REACH: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duties:
+    """The duties, and the lines of the page they take up: from `begin` to `end`."""
+
+    duties: tuple[Duty, ...] = ()
+    begin: int
+    end: int
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """A duty being read, its texts by role."""
+
+    mark: Mark
+    duty: list[str] = field(default_factory=list)
+    criteria: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+
+    def add(self, role: str, text: str) -> None:
+        if role == "codes":
+            if text.casefold() not in _NOTHING:
+                if not is_codes(text):
+                    raise ParseError("P-BAD-VALUE", f"Duty {self.mark.number} names {text[:60]!r}, which is no code.")
+                self.codes += CODE_RE.findall(text)
+        elif role == "criteria":
+            self.criteria.append(text)
+        elif text:
+            self.duty.append(text)
+
+
+def duty_mark(line: Line) -> Mark | None:
+    """The number of the duty a line begins with."""
+    return mark_of(line, _MARK_RE)
+
+
+def is_of_duty(line: Line) -> bool:
+    """Whether a line begins a duty or is one of the labels inside one."""
+    return line.key in _ROLES or duty_mark(line) is not None
+
+
+def find_duties(lines: Sequence[Line]) -> int | None:
+    """The title of the duties: the nearest above the first of them, or at least the site's own."""
+    for index, line in enumerate(lines):
+        mark = duty_mark(line)
+        if mark and mark.number == 1:
+            above = [i for i in range(max(0, index - _REACH), index) if lines[i].key in TITLES]
+            own = [i for i in above if lines[i].key != "duties"]
+            if above:
+                return (own or above)[-1]
+    return next((i for i, line in enumerate(lines) if line.key == "occupation duties" and line.level), None)
+
+
+def read_table(lines: Sequence[Line], begin: int) -> Duties | None:
+    """The duties after a line, where they stand in rows and columns with words at their head; else None.
+
+    Raises ParseError (P-DUTY-NUMBERS, P-BAD-VALUE).
+    """
+    grid = find_grid(lines[begin:], _ROLES)
+    if grid is None or "duty" not in grid.roles.values():
+        return None
+    drafts: list[_Draft] = []
+    for row in rows_of(grid, lines[begin:]).values():
+        told = row.get("duty", [])
+        mark = duty_mark(told[0]) if told else None
+        if mark is None and (told or not drafts):
+            return None if not drafts else _fail(f"{told[0].text[:60]!r} stands where a duty is due.")
+        if mark is not None:
+            drafts.append(_Draft(mark=mark))
+            told = told[1:]
+        for role, cells in {**row, "duty": told}.items():
+            for line in cells:
+                drafts[-1].add(role, line.text)
+    if not drafts:
+        return None
+    end = max(index for index in range(begin, len(lines)) if grid.place(lines[index]) is not None) + 1
+    findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=f"column {text[:60]}") for text in grid.unknown)
+    return Duties(duties=_duties(drafts), begin=begin, end=end, findings=findings)
+
+
+def read_list(lines: Sequence[Line], begin: int, end: int, *, is_bounded: bool) -> Duties:
+    """The duties between two lines, as a list or cards. `is_bounded`: they end right at `end`.
+
+    Raises ParseError (P-DUTY-NUMBERS, P-BAD-VALUE).
+    """
+    marks = [duty_mark(line) if begin < index < end else None for index, line in enumerate(lines)]
+    begins = starts(marks, "P-DUTY-NUMBERS")
+    if not begins:
+        _fail(f"{lines[begin].text[:60]!r} is not followed by Duty 1.")
+    if not is_bounded:
+        others = [lines[one:other] for one, other in zip(begins, begins[1:], strict=False)]
+        home = common_path([lines[index] for index in begins]) if others else lines[begins[0]].path[:-1]
+        last = last_end(others, home, lines, begins[-1], end)
+        end = _fail("It is not clear where the last duty ends.") if last is None else last
+    drafts = [_draft(mark, lines[one + 1 : other]) for one, other in zip(begins, [*begins[1:], end], strict=True) if (mark := marks[one])]
+    if any(_ROLES.get(line.key) == "criteria" for line in lines[begin : begins[0]]) and not any(draft.criteria for draft in drafts):
+        raise ParseError("P-BAD-VALUE", "There are criteria, but nothing says which words they are.")
+    return Duties(duties=_duties(drafts), begin=begin, end=end)
+
+
+def _draft(mark: Mark, lines: Sequence[Line]) -> _Draft:
+    draft, role = _Draft(mark=mark), "duty"
+    for line in lines:
+        found = labelled(line, _ROLES.__contains__)
+        if found and (_ROLES[found[0]] != "codes" or not found[1] or is_codes(found[1])):
+            role, text = _ROLES[found[0]], found[1]
+        elif is_codes(line.text):
+            role, text = "codes", line.text
+        else:
+            text = line.text
+        if text:
+            draft.add(role, text)
+    return draft
+
+
+def _duties(drafts: Sequence[_Draft]) -> tuple[Duty, ...]:
+    numbers = [draft.mark.number for draft in drafts]
+    if numbers != list(range(1, len(numbers) + 1)):
+        _fail(", ".join(map(str, numbers)))
+    sign = separator([draft.mark for draft in drafts])
+    return tuple(_duty(draft, sign) for draft in drafts)
+
+
+def _duty(draft: _Draft, sign: str) -> Duty:
+    text = duty_text(" ".join([words_after(draft.mark, sign), *draft.duty]))
+    if not text:
+        raise ParseError("P-MISSING-FIELD", f"Duty {draft.mark.number} has no words.")
+    return Duty(
+        number=draft.mark.number,
+        text=text,
+        codes=tuple(sorted(set(draft.codes), key=code_order)),
+        criteria=plain(" ".join(draft.criteria)),
+    )
+
+
+def _fail(detail: str) -> NoReturn:
+    raise ParseError("P-DUTY-NUMBERS", detail)

@@ -1,0 +1,36 @@
+"""Read an occupation's web page, `/occupations/OCC0128`: the standard without version, status or log.
+
+Belongs here: what this page leaves out. Not here: anything it shares with a standard's own page.
+"""
+
+from typing import Any, Final
+
+from schemas.record import Record
+from scrapers.details import read_details
+from scrapers.page import detail_values, take_apart
+from scrapers.reading import ParseError, Reading
+
+PARSER_VERSION: Final = "occupation-1"
+
+
+def parse(body: bytes) -> Reading:
+    """Read one occupation's page, as `page.evidence` keeps it.
+
+    Raises ParseError (P-NOT-A-STANDARD, P-LOADING, P-MISSING-FIELD, P-BAD-VALUE, P-KSB-CODES,
+    P-DUTY-NUMBERS, P-MAPPED-CODE-MISSING).
+    """
+    sheet = take_apart(body, required=("reference", "level"))
+    values: dict[str, Any] = sheet.panel.values()
+    details = read_details(sheet.details, is_draft=False)
+    if details.is_empty:
+        raise ParseError("P-MISSING-FIELD", "The details hold neither prose nor duties nor KSBs.")
+    reference = values["reference"]
+    record = Record(
+        **{**values, "version": None, "status": None},
+        title=sheet.title,
+        occupation_code=reference if reference.startswith("OCC") else None,
+        notice=sheet.notice,
+        overview=sheet.overview,
+        **detail_values(details),
+    )
+    return Reading(record=record, findings=(*sheet.panel.findings, *details.findings))

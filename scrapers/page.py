@@ -1,0 +1,299 @@
+"""Read a standard's own web page, `/apprenticeships/st0128-v1-1?view=standard`.
+
+Belongs here: the order of the page (title, notices, panel, details, version log) and what of its
+bytes is worth keeping. Not here: how each part is read (panel, details).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from bs4 import BeautifulSoup
+
+from schemas.record import IN_DEVELOPMENT, PROPOSAL, STATUSES, WITHDRAWN, Record
+from schemas.rules import Finding
+from schemas.text import plain
+from scrapers.addresses import blank_addresses
+from scrapers.api import version_number
+from scrapers.details import SUMMARY_TITLES, TITLES, Details, is_loading, read_details
+from scrapers.grids import find_grid, rows_of
+from scrapers.lines import Line, labelled, visible_lines, words_of
+from scrapers.notice import notice_text
+from scrapers.panel import Panel, find_panel, is_label, read_day, read_panel
+from scrapers.reading import ParseError, Reading
+
+PARSER_VERSION: Final = "page-1"
+
+_REFERENCE_RE: Final = re.compile(r"ST\d{4}")
+_STATUS_RE: Final = re.compile(r"(?P<status>.*?)(?: ?\((?P<starts>available|paused) for starts\))?", re.IGNORECASE)
+_LOG_TITLE: Final = "version log"
+_LOG_ROLES: Final = {
+    "version": "version",
+    "change detail": "change",
+    "earliest start date": "earliest",
+    "latest start date": "latest",
+    "latest end date": "end",
+}
+_IN_REVISION: Final = "revised version awaiting implementation"
+_OVERVIEW_TITLE: Final = "overview of the role"
+# What varies from visit to visit and says nothing: scripts, styles, comments, hidden inputs, anti-forgery
+# metas. One pass from left to right, since each of them may hold what looks like another.
+_NOISE_RE: Final = re.compile(
+    rb"""<(?:
+      (?P<comment>!--.*?--!?>)
+    | (?P<raw>script|style)(?=[\s/>])(?:[^>"']|"[^"]*"|'[^']*')*+>.*?</(?P=raw)\s*>
+    | (?P<tag>input|meta)(?=[\s/>])(?:[^>"']|"[^"]*"|'[^']*')*+>
+    )""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_HIDDEN_INPUT_RE: Final = re.compile(rb"""\btype\s*=\s*["']?hidden\b|token|csrf|xsrf""", re.IGNORECASE)
+_TOKEN_META_RE: Final = re.compile(rb"csrf|xsrf|token|nonce|verification|request-?id|session|trace", re.IGNORECASE)
+_NONCE_RE: Final = re.compile(rb"""nonce=(?<=\snonce=)(?:"[^"]*"|'[^']*'|[^\s"'>]+)""")
+_DATA_TOKEN_RE: Final = re.compile(
+    rb"""data-(?<=\sdata-)(?P<name>(?:[a-z]+-)*(?:csrf|xsrf|token|nonce|cfemail)(?:-[a-z]+)*)=(?:"[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE
+)
+# Words around the notices that are the site's own.
+_CHROME: Final = frozenset(
+    ("apprenticeships", "contents", "home", "important", "notice", "notices", "print", "print occupational standard", "share", "skip to main content")
+)
+# A standard that was never finished may show nothing of its details yet.
+_DRAFTS: Final = frozenset((IN_DEVELOPMENT, PROPOSAL, WITHDRAWN))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A page taken apart: its title, what stands around the panel, the panel, and the lines of the rest."""
+
+    title: str
+    notice: str | None
+    overview: str | None
+    panel: Panel
+    details: tuple[Line, ...]
+    log: tuple[Line, ...]
+
+
+def evidence(body: bytes) -> bytes:
+    """The bytes worth keeping: without what varies from visit to visit, and without e-mail addresses."""
+    body = _NOISE_RE.sub(_quiet, blank_addresses(body))
+    body = _NONCE_RE.sub(b'nonce=""', body)
+    return _DATA_TOKEN_RE.sub(rb'data-\g<name>=""', body)
+
+
+def _quiet(match: re.Match[bytes]) -> bytes:
+    if match["comment"]:
+        return b"<!---->"
+    if match["raw"]:
+        name = match["raw"].lower()
+        return b"<" + name + b"></" + name + b">"
+    if match["tag"].lower() == b"input":
+        return b'<input type="hidden">' if _HIDDEN_INPUT_RE.search(match[0]) else match[0]
+    return b"<meta>" if _TOKEN_META_RE.search(match[0]) else match[0]
+
+
+def parse(body: bytes) -> Reading:
+    """Read one version's page, as `evidence` keeps it.
+
+    Raises ParseError (P-NOT-A-STANDARD, P-LOADING, P-MISSING-FIELD, P-BAD-VALUE, P-KSB-CODES,
+    P-DUTY-NUMBERS, P-MAPPED-CODE-MISSING).
+    """
+    sheet = take_apart(body, required=("status", "reference", "level"))
+    values: dict[str, Any] = sheet.panel.values()
+    status, is_paused = _status(values.pop("status"))
+    version = values.pop("version", None)
+    reference = values.pop("reference")
+    if not _REFERENCE_RE.fullmatch(reference):
+        raise ParseError("P-BAD-VALUE", f"reference: {reference!r}")
+    details = read_details(sheet.details, is_draft=status in (IN_DEVELOPMENT, PROPOSAL))
+    if details.is_empty and status not in _DRAFTS:
+        raise ParseError("P-MISSING-FIELD", "The details hold neither prose nor duties nor KSBs.")
+    change, log_findings = _own_change(sheet.log, version)
+    record = Record(
+        reference=reference,
+        version=version,
+        title=sheet.title,
+        status=status,
+        is_paused_for_starts=is_paused,
+        notice=sheet.notice,
+        overview=sheet.overview,
+        **values,
+        **change,
+        **detail_values(details),
+    )
+    return Reading(record=record, findings=(*sheet.panel.findings, *details.findings, *log_findings))
+
+
+def detail_values(details: Details) -> dict[str, Any]:
+    """The columns the details fill."""
+    return {
+        "occupation_summary": details.occupation_summary,
+        "job_titles": details.job_titles,
+        "entry_requirements": details.entry_requirements,
+        "standard_information": details.standard_information,
+        "content": details.content,
+    }
+
+
+def take_apart(body: bytes, *, required: Sequence[str]) -> Sheet:
+    """Find the parts of a page that shows a standard; `required` are the labels its panel must have.
+
+    Raises ParseError (P-NOT-A-STANDARD, P-LOADING, P-MISSING-FIELD, P-BAD-VALUE).
+    """
+    everything = visible_lines(_tree(body))
+    lines = [line for line in everything if not is_loading(line)]
+    panel_at = find_panel(lines)
+    if panel_at is None:
+        raise ParseError("P-NOT-A-STANDARD", f"No panel of key information; it begins {_beginning(everything)}")
+    details_at = _details_at(lines, panel_at)
+    title_at = _title_at(lines, panel_at, details_at)
+    end = _panel_limit(lines, panel_at, details_at, title_at)
+    outside = [lines[i] for i in (title_at, details_at) if i is not None]
+    panel = read_panel(lines, panel_at, end, outside)
+    missing = [label for label in required if not panel.words.get(label)]
+    if missing:
+        raise ParseError("P-MISSING-FIELD", ", ".join(missing))
+    if details_at is None:
+        if len(lines) < len(everything):
+            raise ParseError("P-LOADING", "It has no details of the standard.")
+        raise ParseError("P-MISSING-FIELD", "The details of the occupational standard.")
+    log_at = _log_at(lines, details_at)
+    rest = [lines[i] for i in range(details_at + (lines[details_at].key in TITLES), log_at) if i not in panel.lines]
+    if not rest and len(lines) < len(everything):
+        raise ParseError("P-LOADING", "The details are empty.")
+    notices, overview = _notices(lines, title_at, details_at, panel)
+    return Sheet(
+        title=plain(words_of([line for line in lines if line.level == 1 and line.path == lines[title_at].path])),
+        notice=notice_text(notices),
+        overview=plain(" ".join(overview)) or None,
+        panel=panel,
+        details=tuple(rest),
+        log=tuple(lines[log_at:]),
+    )
+
+
+def _tree(body: bytes) -> BeautifulSoup:
+    body = blank_addresses(body)
+    if b"<" not in body:
+        raise ParseError("P-NOT-A-STANDARD", f"No mark-up; it begins {body[:60].decode('utf-8', 'replace')!r}")
+    if b"<html" in body[:2048].lower() and b"</html" not in body[-2048:].lower():
+        raise ParseError("P-MISSING-FIELD", "The end of the page: it was cut short.")
+    try:
+        return BeautifulSoup(body.decode("utf-8-sig"), "lxml")
+    except UnicodeDecodeError:
+        return BeautifulSoup(body, "lxml")
+
+
+def _details_at(lines: Sequence[Line], panel_at: int) -> int | None:
+    for titles in (TITLES, SUMMARY_TITLES, frozenset(("occupation duties",))):
+        found = [i for i, line in enumerate(lines) if line.key in titles and i != panel_at]
+        if found:
+            return found[0]
+    return None
+
+
+def _title_at(lines: Sequence[Line], panel_at: int, details_at: int | None) -> int:
+    """The heading of the page: the last one of the first level before the panel, else the first one before the details."""
+    titles = [i for i, line in enumerate(lines) if line.level == 1 and (details_at is None or i < details_at)]
+    if not titles:
+        raise ParseError("P-NOT-A-STANDARD", "No title.")
+    return next((i for i in reversed(titles) if i < panel_at), titles[0])
+
+
+def _panel_limit(lines: Sequence[Line], panel_at: int, details_at: int | None, title_at: int) -> int:
+    stops = [i for i in (details_at, title_at) if i is not None and i > panel_at]
+    stops += [i for i in range(panel_at + 1, len(lines)) if lines[i].key in (_LOG_TITLE, "contents", "print occupational standard")][:1]
+    return min(stops, default=len(lines))
+
+
+def _log_at(lines: Sequence[Line], details_at: int) -> int:
+    """The version log: the last line with its title; the prose above may hold the words too."""
+    return next((i for i in range(len(lines) - 1, details_at, -1) if lines[i].key == _LOG_TITLE), len(lines))
+
+
+def _notices(lines: Sequence[Line], title_at: int, details_at: int, panel: Panel) -> tuple[list[str], list[str]]:
+    """What stands between title, panel and details: the notices, and the overview under its own title."""
+    title = lines[title_at].key
+    texts: tuple[list[str], list[str]] = ([], [])
+    is_overview = False
+    last = max(panel.lines)
+    for index, line in enumerate(lines[:details_at]):
+        if index in panel.lines:
+            is_overview = False
+        elif line.level == 1 or line.key in _CHROME or line.key == title:
+            continue
+        elif line.key == _OVERVIEW_TITLE:
+            is_overview = True
+        elif index < title_at and (line.is_link or line.level or not line.is_main):
+            continue
+        elif not (index > last and line.is_link):
+            texts[is_overview].append(line.text)
+    return texts
+
+
+def _status(words: str) -> tuple[str, bool | None]:
+    match = _STATUS_RE.fullmatch(words)
+    known = {status.casefold(): status for status in STATUSES}
+    if match is None or match["status"].casefold() not in known:
+        raise ParseError("P-BAD-VALUE", f"status: {words[:60]!r}")
+    return known[match["status"].casefold()], match["starts"].casefold() == "paused" if match["starts"] else None
+
+
+def _own_change(lines: Sequence[Line], version: str | None) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    """The version log's row of this version; a page in revision has the row that says so, if it is the only one."""
+    if not lines:
+        return {}, ()
+    grid = find_grid(lines, _LOG_ROLES)
+    if grid is not None:
+        rows = [{role: words_of(cells) for role, cells in row.items()} for row in rows_of(grid, lines).values()]
+        findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=f"column {text[:60]}") for text in grid.unknown)
+    else:
+        rows, findings = _cards(lines), ()
+    own = [row for row in rows if _is_own(row.get("version", ""), version)]
+    if version is not None and len(own) != 1:
+        raise ParseError("P-MISSING-FIELD", f"The version log has {len(own)} rows of {version}.")
+    if len(own) != 1:
+        return {}, findings
+    return {
+        "change_note": plain(own[0].get("change")) or None,
+        "earliest_start_on": _log_day(own[0], "earliest"),
+        "latest_start_on": _log_day(own[0], "latest"),
+    }, findings
+
+
+def _cards(lines: Iterable[Line]) -> list[dict[str, str]]:
+    """A log without columns: each row a list of labels and words."""
+    rows: list[dict[str, str]] = []
+    role = ""
+    for line in lines:
+        found = labelled(line, _LOG_ROLES.__contains__)
+        if found:
+            role = _LOG_ROLES[found[0]]
+            if role == "version":
+                rows.append({})
+            if rows:
+                rows[-1][role] = found[1]
+        elif rows and role and not rows[-1][role]:
+            rows[-1][role] = line.text
+    return rows
+
+
+def _is_own(text: str, version: str | None) -> bool:
+    if version is None or text.casefold() == _IN_REVISION:
+        return version is None and text.casefold() == _IN_REVISION
+    try:
+        return version_number(text) == version
+    except ParseError:
+        return False
+
+
+def _log_day(row: dict[str, str], role: str) -> date | None:
+    text = plain(row.get(role))
+    try:
+        return read_day(text)
+    except ValueError as error:
+        raise ParseError("P-BAD-VALUE", f"version log, {role} start date: {text[:60]!r}") from error
+
+
+def _beginning(lines: Sequence[Line]) -> str:
+    return repr(words_of(lines[:3])[:60])

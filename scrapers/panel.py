@@ -1,0 +1,268 @@
+"""The panel "Key information": a page's facts, each under its label.
+
+Belongs here: the labels, the forms of their values, and where the panel ends. Not here: the rest of
+the page.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from schemas.rules import Finding
+from schemas.text import plain
+from scrapers.api import version_number
+from scrapers.lines import Line, Path, common_path, is_under, label_key, labelled
+from scrapers.reading import ParseError
+
+TITLE: Final = "key information"
+_MONTHS: Final = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_DAY_RE: Final = re.compile(r"(\d{2})/(\d{2})/(\d{4})")
+_LONG_DAY_RE: Final = re.compile(r"(\d{1,2}) ([A-Za-z]+) (\d{4})")
+_MONTHS_RE: Final = re.compile(r"(\d{1,3})(?: months?)?(?: \(this does not include EPA period\))?", re.IGNORECASE)
+_POUNDS_RE: Final = re.compile(r"£ ?(\d{1,3}(?:,\d{3})+|\d+)(?:\.00)?")
+_NUMBER_RE: Final = re.compile(r"\d{1,6}")
+_LEVEL_RE: Final = re.compile(r"(?:Level )?([0-8])", re.IGNORECASE)
+_REFERENCE_RE: Final = re.compile(r"(?:ST|OCC)\d{4}")
+_NOT_SET: Final = frozenset(("", "-", "n/a", "none", "not set", "tbc"))
+# What an In-development page ticks off; the ticks say less than the dates the API gives.
+_TICK_RE: Final = re.compile(r"(?:(?:un|not )?ticked )?[a-z][a-z -]{0,40} approved", re.IGNORECASE)
+
+Value = str | int | bool | date | None
+
+
+def _words(text: str) -> str | None:
+    return None if text == "None" else text or None
+
+
+def _reference(text: str) -> str:
+    reference = text.upper()
+    if not _REFERENCE_RE.fullmatch(reference):
+        raise ValueError
+    return reference
+
+
+def _version(text: str) -> str | None:
+    return version_number(text) if text else None
+
+
+def _number(text: str) -> int | None:
+    return None if text.casefold() in _NOT_SET else int(_matched(_NUMBER_RE, text)[0]) or None
+
+
+def _level(text: str) -> int | None:
+    return int(_matched(_LEVEL_RE, text)[1]) or None
+
+
+def _months(text: str) -> int | None:
+    return None if text.casefold() in _NOT_SET else int(_matched(_MONTHS_RE, text)[1]) or None
+
+
+def _pounds(text: str) -> int | None:
+    return None if text.casefold() in _NOT_SET else int(_matched(_POUNDS_RE, text)[1].replace(",", "")) or None
+
+
+def read_day(text: str) -> date | None:
+    """A date as the site writes it, `05/04/2022`; "Not set" is none.
+
+    Raises ValueError for anything else.
+    """
+    if text.casefold() in _NOT_SET:
+        return None
+    match = _matched(_DAY_RE, text)
+    return date(int(match[3]), int(match[2]), int(match[1]))
+
+
+def _any_day(text: str) -> date | None:
+    match = _LONG_DAY_RE.fullmatch(text)
+    return date(int(match[3]), _MONTHS.index(match[2].casefold()) + 1, int(match[1])) if match else read_day(text)
+
+
+def _yes(text: str) -> bool | None:
+    if text.casefold() not in ("yes", "no", ""):
+        raise ValueError
+    return text.casefold() == "yes" if text else None
+
+
+def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
+    match = pattern.fullmatch(text)
+    if match is None:
+        raise ValueError
+    return match
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """The column a label fills and how its words are read."""
+
+    column: str
+    read: Callable[[str], Value]
+
+
+FIELDS: Final[Mapping[str, Field]] = {
+    "status": Field(column="status", read=_words),
+    "reference": Field(column="reference", read=_reference),
+    "version": Field(column="version", read=_version),
+    "level": Field(column="level", read=_level),
+    "typical duration": Field(column="typical_duration_months", read=_months),
+    "typical duration to gateway": Field(column="typical_duration_months", read=_months),
+    "typical epa period": Field(column="epa_period_months", read=_months),
+    "maximum funding": Field(column="max_funding_gbp", read=_pounds),
+    "route": Field(column="route", read=_words),
+    "integration": Field(column="integration", read=_words),
+    "date updated": Field(column="changed_on", read=read_day),
+    "approved for delivery": Field(column="approved_on", read=_any_day),
+    "lars code": Field(column="lars_code", read=_number),
+    "eqa provider": Field(column="eqa_provider", read=_words),
+    "regulated occupation": Field(column="is_regulated", read=_yes),
+}
+# Labels that are known and not read: the words say nothing a record keeps, or name people.
+_PERSONAL_RE: Final = re.compile(r"(?:trailblazer(?: group)? )?contacts?(?:\(s\))?(?: details)?")
+_IGNORED_RE: Final = re.compile(rf"review|example progression routes?|employers involved.*|involved employers|{_PERSONAL_RE.pattern}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """The words under each known label, and the lines of the page they take up."""
+
+    words: Mapping[str, str]
+    lines: frozenset[int]
+    findings: tuple[Finding, ...]
+
+    def values(self) -> dict[str, Value]:
+        """The columns the panel fills.
+
+        Raises ParseError (P-BAD-VALUE) for words that do not have the form of their field.
+        """
+        values = {}
+        for label, words in self.words.items():
+            text = plain(words)
+            try:
+                values[FIELDS[label].column] = FIELDS[label].read(text)
+            except ValueError as error:
+                raise ParseError("P-BAD-VALUE", f"{label}: {text[:60]!r}") from error
+        return values
+
+
+def is_label(key: str) -> bool:
+    """Whether the words are a label of the panel."""
+    return key in FIELDS or _IGNORED_RE.fullmatch(key) is not None
+
+
+def find_panel(lines: Sequence[Line]) -> int | None:
+    """The line the panel begins with: its title, or without one the first label of the list that names the reference."""
+    labels = [found[0] if (found := labelled(line, is_label)) else None for line in lines]
+    for index, line in enumerate(lines):
+        if line.key == TITLE and any(label in FIELDS for label in labels[index + 1 : index + 4]):
+            return index
+    for index, label in enumerate(labels):
+        if label in ("reference", "status") and "reference" in labels[index : index + 6] and "level" in labels[index : index + 24]:
+            return index
+    return None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """The panel being read: the label whose words are due, and where its row is."""
+
+    words: dict[str, str]
+    unknown: list[str]
+    label: str = ""
+    is_waiting: bool = False
+    row: Path = ()
+
+
+def read_panel(lines: Sequence[Line], begin: int, end: int, outside: Sequence[Line]) -> Panel:
+    """Read the panel that begins at a line and ends before `end`. `outside` are lines that are surely not in it.
+
+    Raises ParseError (P-BAD-VALUE) for a label with two different values.
+    """
+    window = range(begin + (lines[begin].key == TITLE), end)
+    known = [lines[i] for i in window if labelled(lines[i], is_label)]
+    rows = common_path(known)
+    wide = common_path([*known, lines[begin]]) if lines[begin].key == TITLE else rows
+    home = next((path for path in (wide, rows) if not any(is_under(line, path) for line in outside)), None)
+    taken = {begin} if lines[begin].key == TITLE else set()
+    draft = _Draft(words={}, unknown=[])
+    for index in window:
+        line = lines[index]
+        if home is not None and not is_under(line, home):
+            if index > begin + 1 and draft.label:
+                break
+            continue
+        if line.level and 0 < lines[begin].level >= line.level and not labelled(line, is_label):
+            break
+        if _take(draft, line, rows, is_closed=home is not None):
+            taken.add(index)
+    findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=label[:60]) for label in draft.unknown)
+    return Panel(words=draft.words, lines=frozenset(taken), findings=findings)
+
+
+def _take(draft: _Draft, line: Line, rows: Path, *, is_closed: bool) -> bool:
+    """Read one line into the panel; False for a line that is not part of it."""
+    has_row = len(line.path) > len(rows)
+    row = line.path[: len(rows) + 1]
+    is_status = draft.label == "status" and (draft.is_waiting or line.text.startswith("("))
+    found = labelled(line, is_label) or _bare(line, draft)
+    if found and not (is_status and found[0] == "approved for delivery"):
+        _begin(draft, *found, row)
+    elif is_status or (draft.is_waiting and line.tag not in ("dt", "th")):
+        _add(draft, line.text)
+    elif _TICK_RE.fullmatch(line.text):
+        draft.label = ""
+    elif found := _unknown(line, draft.label, is_new_row=is_closed and has_row and row != draft.row, has_row=has_row):
+        draft.unknown.append(found[0])
+        _begin(draft, f"?{found[0]}", found[1], row)
+    elif not is_closed and (row != draft.row or not has_row):
+        return False
+    else:
+        _add(draft, line.text)
+    return True
+
+
+def _begin(draft: _Draft, label: str, words: str, row: Path) -> None:
+    if label in FIELDS:
+        if draft.words.get(label) and draft.words[label] != words:
+            raise ParseError("P-BAD-VALUE", f"{label} stands twice.")
+        draft.words[label] = words
+    draft.label, draft.is_waiting, draft.row = label, not words, row
+
+
+def _add(draft: _Draft, text: str) -> None:
+    if draft.label in FIELDS:
+        draft.words[draft.label] = f"{draft.words[draft.label]} {text}".strip()
+    draft.is_waiting = False
+
+
+def _bare(line: Line, draft: _Draft) -> tuple[str, str] | None:
+    """`Level 3`, one text without a colon: counts where nothing else is due and the words fit."""
+    if draft.is_waiting or len(line.pieces) > 1:
+        return None
+    for label, field in FIELDS.items():
+        words = line.text[len(label) :].strip()
+        if label not in draft.words and words and label_key(line.text).startswith(f"{label} "):
+            try:
+                return (label, words) if field.read(plain(words)) is not None else None
+            except (ValueError, ParseError):
+                return None
+    return None
+
+
+def _unknown(line: Line, label: str, *, is_new_row: bool, has_row: bool) -> tuple[str, str] | None:
+    """A label that is not known, by its place or form, and the words after it; `label` is the one before."""
+    if line.tag in ("dt", "th"):
+        return line.text.rstrip(" :"), ""
+    if _PERSONAL_RE.fullmatch(label):
+        return None
+    head, colon, rest = line.text.partition(":")
+    lead = " ".join(line.pieces[0].split())
+    if len(line.pieces) > 1 and (lead.endswith(":") or (colon and head.strip() == lead)):
+        return head, rest.strip()
+    if colon and len(head) <= 40 and (is_new_row or not has_row):
+        return head, rest.strip()
+    if not is_new_row or line.tag == "dd":
+        return None
+    return (lead, "".join(line.pieces[1:]).strip()) if len(line.pieces) > 1 else (line.text, "")

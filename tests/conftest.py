@@ -1,0 +1,21 @@
+"""Fixtures for every test."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.watching import Watch
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Watch:
+    """An empty data folder, ready to watch."""
+    return Watch(tmp_path / "data")
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests do not depend on who runs them."""
+    for name in ("DATA", "SITE", "CONTACT", "SOURCES", "REQUESTS_PER_SECOND"):
+        monkeypatch.delenv(f"STANDARDS_WATCH_{name}", raising=False)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)

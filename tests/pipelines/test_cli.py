@@ -1,0 +1,190 @@
+"""The command line as people meet it: what is printed, and the exit code."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from scrapers.sample.server import Fault, SampleSite, sample_nights
+
+API = "/api/apprenticeshipstandards"
+
+
+class Shell:
+    """A data folder, the sample site, and a way to type commands."""
+
+    def __init__(self, data: Path, site: SampleSite) -> None:
+        self.data, self.site = data, site
+
+    def __call__(self, *words: str) -> Result:
+        return CliRunner().invoke(app, [*words, "--data", str(self.data)])
+
+    def run(self, *words: str) -> Result:
+        return self("run", "--site", self.site.url, "--requests-per-second", "1000", *words)
+
+    def json(self, *words: str) -> Any:
+        done = self(*words, "--json")
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    monkeypatch.chdir(tmp_path)
+    with SampleSite(sample_nights()) as site:
+        yield Shell(tmp_path / "data", site)
+
+
+def test_run_twice_then_move(shell: Shell) -> None:
+    first = shell.run("--source", "api", "--observed-at", "2026-06-08T05:00:00Z")
+    assert first.exit_code == 0, first.output
+    assert "baseline" in first.stdout
+    again = shell.run("--source", "api", "--observed-at", "2026-06-08T06:00:00+01:00")
+    assert again.exit_code == 0
+    assert "0 new snapshots, 0 changes" in again.stdout
+    shell.site.move(2)
+    moved = shell.run("--source", "api")
+    assert moved.exit_code == 0
+    assert "version_announced" in moved.stdout
+    assert str((shell.data / "published" / "standards.duckdb").absolute()) in moved.stdout
+
+
+def test_run_as_json_is_json_and_nothing_else(shell: Shell) -> None:
+    done = json.loads(shell.run("--source", "api", "--json").stdout)
+    assert done["run"]["status"] == "good"
+    assert done["run"]["counts"]["versions"] == len(sample_nights()[0])
+    assert done["changes"] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        pytest.param(Fault(path="/api/", status=500), "500", id="500"),
+        pytest.param(Fault(path="/api/", status=404), "404", id="404"),
+        pytest.param(Fault(path="/api/", status=403), "403", id="403"),
+        pytest.param(Fault(path="/api/", status=200, body=b"<!DOCTYPE html><h1>Maintenance</h1>"), "not the JSON", id="HTML"),
+        pytest.param(Fault(path="/api/", truncate=100), "cut off", id="cut off"),
+    ],
+)
+def test_run_that_reads_nothing_fails_and_says_which_address_and_why(shell: Shell, fault: Fault, reason: str) -> None:
+    assert shell.run("--source", "api").exit_code == 0
+    shell.site.misbehave(fault)
+    done = shell.run("--source", "api")
+    assert done.exit_code == 1
+    assert shell.site.url + API in done.output
+    assert reason in done.output
+    assert shell.json("show", "ST9001")["version"] == "1.2"
+
+
+def test_run_against_nobody(shell: Shell) -> None:
+    done = shell("run", "--site", "http://127.0.0.1:9", "--source", "api", "--requests-per-second", "1000")
+    assert done.exit_code == 1
+    assert "http://127.0.0.1:9" in done.output
+    assert "No connection" in done.output
+
+
+def test_run_with_a_page_that_is_no_standard_is_done_with_something_held_back(shell: Shell) -> None:
+    shell.site.misbehave(
+        Fault(path="/apprenticeships/st9003", status=200, body=b"<html><h1>Sorry, there is a problem with the service</h1></html>")
+    )
+    done = shell.run()
+    assert done.exit_code == 3
+    assert "ST9003" in done.output
+
+
+def test_run_needs_a_contact_for_any_site_but_a_local_one(shell: Shell) -> None:
+    done = shell("run", "--site", "http://standards.invalid", "--source", "api")
+    assert done.exit_code == 1
+    assert "STANDARDS_WATCH_CONTACT" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "--source", "everything"), "there are api, page, occupation"),
+        (("run", "--site", "skillsengland"), "site"),
+        (("run", "--observed-at", "yesterday"), "2026-08-13"),
+        (("changes", "--since", "yesterday"), "2026-08-13"),
+        (("changes", "--event", "ksb_vanished"), "ksb_removed"),
+        (("changes", "--severity", "huge"), "revision"),
+    ],
+    ids=["source", "site", "observed-at", "since", "event", "severity"],
+)
+def test_a_wrong_option_says_what_would_be_right(shell: Shell, words: tuple[str, ...], said: str) -> None:
+    done = shell(*words)
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("words", [("changes",), ("show", "ST9001")], ids=" ".join)
+def test_reading_before_the_first_run_says_what_makes_the_file(shell: Shell, words: tuple[str, ...]) -> None:
+    done = shell(*words)
+    assert done.exit_code == 1
+    assert "standards-watch run" in done.output
+
+
+def test_changes_and_show(shell: Shell) -> None:
+    for number, day in enumerate(("2026-06-08", "2026-06-09", "2026-09-15"), 1):
+        shell.site.move(number)
+        assert shell.run("--source", "api", "--observed-at", day).exit_code == 0
+    assert {row["reference"] for row in shell.json("changes", "--reference", "st9003")} == {"ST9003"}
+    assert {row["detected_at"][:10] for row in shell.json("changes", "--since", "2026-06-10")} == {"2026-09-15"}
+    assert {row["event"] for row in shell.json("changes", "--event", "version_live", "--event", "version_retired")} == {
+        "version_live",
+        "version_retired",
+    }
+    assert shell("changes", "--until", "2026-06-01").stdout.strip() == "Nothing changed."
+    now = shell.json("show", "st9002")
+    assert (now["version"], now["status"]) == ("2.0", "Approved for delivery")
+    then = shell.json("show", "ST9002", "--as-of", "2026-06-10")
+    assert (then["version"], then["status"]) == ("1.1", "Approved for delivery")
+    assert shell.json("show", "ST9002", "--version", "1.0")["status"] == "Retired"
+    text = shell("show", "ST9001").stdout
+    assert "Knowledge" in text
+    assert "Duty 1" in text
+    assert shell("show", "ST0000").exit_code == 2
+
+
+def test_doctor(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("STANDARDS_WATCH_REQUESTS_PER_SECOND=0.5\n", encoding="utf-8")
+    monkeypatch.setenv("STANDARDS_WATCH_CONTACT", "me@example.org")
+    told = {row["setting"]: (row["value"], row["from"]) for row in shell.json("doctor")["settings"]}
+    assert told["data"] == (str(shell.data), "command line")
+    assert told["contact"] == ("me@example.org", "environment (STANDARDS_WATCH_CONTACT)")
+    assert told["requests_per_second"] == ("0.5", ".env (STANDARDS_WATCH_REQUESTS_PER_SECOND)")
+    assert told["site"][1] == "default (STANDARDS_WATCH_SITE is not set)"
+    shell.run("--source", "api")
+    state = {row["what"]: row for row in shell.json("doctor")["state"]}
+    assert state["warehouse"]["is_good"]
+    assert "15 versions" in state["published"]["finding"]
+    assert state["last run"]["finding"].startswith("good")
+
+
+def test_doctor_finds_what_is_wrong(shell: Shell) -> None:
+    done = shell("doctor")
+    assert done.exit_code == 1
+    assert "STANDARDS_WATCH_CONTACT" in done.stdout
+    shell.data.mkdir()
+    (shell.data / "warehouse.duckdb").write_text("not a database", encoding="utf-8")
+    assert "cannot be opened" in " ".join(shell("doctor").stdout.split())
+
+
+def test_demo_ends_with_what_changed_and_where_the_database_is(shell: Shell) -> None:
+    done = shell("demo")
+    assert done.exit_code == 0, done.output
+    assert "What changed in three nights" in done.stdout
+    assert str(shell.data / "demo" / "published" / "standards.duckdb") in done.stdout
+    assert shell("demo").exit_code == 0
+
+
+def test_demo_leaves_another_folder_alone(shell: Shell) -> None:
+    precious = shell.data / "demo" / "thesis.txt"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("years of work", encoding="utf-8")
+    assert shell("demo").exit_code == 1
+    assert precious.exists()

@@ -1,0 +1,117 @@
+"""The daily job's steps over a sample site, without Dagster: what the pipeline tests are written in.
+
+Belongs here: replaying nights and asking what came of them. Not here: any expectation.
+"""
+
+import copy
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.capture import Captured, capture_api, capture_occupations, capture_pages
+from pipelines.comparison import find_changes
+from pipelines.run import Run
+from pipelines.snapshots import Counts, take_snapshots
+from scrapers.sample.records import sample_records
+from scrapers.sample.server import SampleSite
+from scrapers.site import Site
+from warehouse.captures import finish_run, run_outcome, start_run
+from warehouse.database import Warehouse, open_warehouse
+from warehouse.publish import publish
+
+ApiRecord = dict[str, Any]
+Rows = list[dict[str, Any]]
+
+
+def night(number: int) -> datetime:
+    """The moment the given night's run stands for, naive UTC."""
+    return datetime(2026, 3, number, 5, tzinfo=UTC).replace(tzinfo=None)
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """Nobody watches a test."""
+
+
+def sample(*names: str, **changed: Any) -> list[ApiRecord]:
+    """Sample records by name ("ST9001 1.2"), all with the same keys changed."""
+    records = sample_records()
+    return [copy.deepcopy(dict(records[name])) | copy.deepcopy(changed) for name in names or records]
+
+
+class Watch:
+    """A data folder and a site that serves whatever it is told; one call of `see` is one run."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.runs = 0
+        self.captured: dict[str, Captured] = {}
+        self.counts = Counts()
+
+    def see(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        *,
+        sources: Sequence[str] = ("api",),
+        only: Sequence[str] | None = None,
+        faults: Sequence[Any] = (),
+        at: datetime | None = None,
+    ) -> Rows:
+        """One run over these records; returns its new changes."""
+        with SampleSite([records]) as sample_site:
+            sample_site.misbehave(*faults)
+            return self.look(sample_site.url, sources=sources, only=only, at=at)
+
+    def look(
+        self, address: str, *, sources: Sequence[str] = ("api",), only: Sequence[str] | None = None, at: datetime | None = None
+    ) -> Rows:
+        """One run over a site that is already there."""
+        self.runs += 1
+        run = Run(
+            run_id=f"run-{self.runs}",
+            observed_at=at or night(self.runs),
+            data=self.data,
+            sources=tuple(sources),
+            only=tuple(only) if only else None,
+        )
+        site = Site(
+            address=address, contact="tests@example.org", version="0", clock=time.monotonic, sleep=lambda _: None, requests_per_second=1e9
+        )
+        with self.open() as db:
+            start_run(
+                db,
+                run_id=run.run_id,
+                observed_at=run.observed_at,
+                started_at=run.observed_at,
+                site=address,
+                sources=run.sources,
+                only=run.only,
+            )
+            for source, capture in (("api", capture_api), ("page", capture_pages), ("occupation", capture_occupations)):
+                if source in sources:
+                    self.captured[source] = capture(db, site, run, no_progress)
+            self.counts = take_snapshots(db, run, no_progress)
+            found = find_changes(db, run)
+            status, message = run_outcome(db, run.run_id)
+            finish_run(db, run.run_id, finished_at=run.observed_at, status=status, message=message)
+            publish(db, self.data)
+        site.close()
+        return found
+
+    @contextmanager
+    def open(self) -> Iterator[Warehouse]:
+        """The warehouse between two runs."""
+        with open_warehouse(self.data) as db:
+            yield db
+
+    def rows(self, sql: str) -> Rows:
+        """What the warehouse answers."""
+        with self.open() as db:
+            return db.rows(sql)
+
+
+def told(changes: Rows) -> list[tuple[str, str, str, str | None]]:
+    """Changes as (reference, version, event, subject), in order."""
+    return sorted((row["reference"], row["version"], row["event"], row["subject"] or "") for row in changes)
