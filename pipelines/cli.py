@@ -165,6 +165,47 @@ def show(
         _show_version(row, content)
 
 
+@app.command("diff")
+def show_diff(
+    reference: Annotated[str, typer.Argument(help="The standard: ST0128.")],
+    old: Annotated[str, typer.Argument(help="The older version: 1.0; or the only one, with --from and --to.", metavar="OLD")],
+    new: Annotated[str | None, typer.Argument(help="The newer version: 1.1.", metavar="NEW", show_default=False)] = None,
+    data: Data = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="One version as it was known at this day or moment (UTC).", show_default=False)
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="And at this one (default: now).", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="List the unchanged items too.")] = False,
+    as_json: Json = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Print a page instead of text.")] = False,
+) -> None:
+    """Two versions of a standard, or two days of one: what became of every KSB and duty, word by word."""
+    from pipelines import diff as words
+
+    if (new is None) == (since is None):
+        raise typer.BadParameter(
+            "Name two versions (diff ST0128 1.0 1.1), or one version and two days (diff ST0128 1.1 --from 2026-08-13 --to 2026-08-14)."
+        )
+    reference = reference.upper()
+    with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
+        pair = []
+        for version, day in ((old, since), (new or old, until)):
+            row = read.version(reader, reference, version, _moment(day))
+            if row is None:
+                there = ", ".join(read.versions_of(reader, reference)) or "none of that standard"
+                raise typer.BadParameter(
+                    f"{reference} {version}{f' as of {day}' if day else ''} is not in the warehouse; there is {there}."
+                )
+            pair.append((words.Side(version=version, as_of=day), read.record(reader, row)))
+    found = words.diff(*pair)
+    if as_json:
+        _print_json(found.as_dict())
+    elif as_html:
+        sys.stdout.write(words.as_html(found))
+    else:
+        _show_diff(found, everything=everything)
+
+
 @app.command()
 def doctor(data: Data = None, as_json: Json = False) -> None:
     """Explain the settings and the state of the data folder; asks nobody over the network."""
@@ -310,6 +351,30 @@ def _show_changes(rows: Sequence[dict[str, Any]]) -> None:
         )
     console.print(table)
     console.print(f"{len(rows):,} changes", style="dim")
+
+
+def _show_diff(found: Any, *, everything: bool) -> None:
+    from pipelines.diff import by_kind, codes, spans
+
+    styles = {"same": "", "removed": "red strike", "added": "green"}
+    marks = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
+    console.print(Text(f"{found.reference} {found.title}", "bold"))
+    console.print(Text(f"{found.old.name} → {found.new.name}: {found.headline or 'no difference'}"), soft_wrap=True)
+    for line in (*found.facts, *(f"To check: {note}." for note in found.notes)):
+        console.print(Text(f"- {line}"), soft_wrap=True)
+    for heading, links in by_kind([link for link in found.links if everything or link.relation != "unchanged"]):
+        console.print(Text(f"\n{heading}", "bold"))
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for options in ({"no_wrap": True, "style": "bold"}, {"no_wrap": True}, {"ratio": 1}):
+            table.add_column(**options)
+        for link in links:
+            words = Text()
+            for span in spans(link):
+                words.append(f"{marks[span.kind][0]}{span.text}{marks[span.kind][1]}", styles[span.kind])
+            score = f" {link.similarity:.0f} %" if link.relation in ("reworded", "moved") and link.similarity else ""
+            table.add_row(codes(link), link.relation + score, words)
+        console.print(table)
+    console.print("\n" + ", ".join(f"{count} {relation}" for relation, count in found.counts.items()), style="dim")
 
 
 def _show_version(row: dict[str, Any], content: dict[str, list[dict[str, Any]]]) -> None:

@@ -12,6 +12,7 @@ from schemas.events import EVENTS, Family, Severity
 from schemas.record import digest
 
 TransitionKind = Literal["new", "changed", "missing", "returned"]
+Relation = Literal["unchanged", "relabelled", "reworded", "moved", "added", "removed"]
 # Sources part the same banner lines differently; that is no other text.
 _PARTED_RE: Final = re.compile(r"[;\s]+")
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, get_args
 import pandera.polars as pa
 import polars as pl
 
-from schemas.change import TransitionKind
+from schemas.change import Relation, TransitionKind
 from schemas.events import EVENTS, SEVERITIES
 from schemas.record import KINDS, STATUSES
 from schemas.rules import RULES
@@ -21,6 +21,7 @@ Timestamp = Annotated[pl.Datetime, "us", None]
 Texts = Annotated[pl.List, pl.String]
 
 SOURCES: Final = ("api", "page", "occupation")
+RELATIONS: Final = get_args(Relation)
 OUTCOMES: Final = ("served", "not_modified", "gone", "unreachable", "refused")
 RUN_STATUSES: Final = ("running", "good", "quarantine", "failed")
 
@@ -270,6 +271,21 @@ class Changes(pa.DataFrameModel):
     summary: str = pa.Field(str_length={"min_value": 1}, description="The change in one sentence")
 
 
+class VersionCrosswalk(pa.DataFrameModel):
+    """What became of each item from one version to the next: every old and every new code exactly once."""
+
+    reference: str = _reference()
+    from_version: str = pa.Field(str_matches=_VERSION, description="The older version")
+    to_version: str = pa.Field(str_matches=_VERSION, description="The version after it")
+    kind: str = pa.Field(isin=(*KINDS, "D"), description="K knowledge, S skill, B behaviour, D duty")
+    from_code: str = pa.Field(nullable=True, description="Code in the older version, or `Duty 3`; NULL where it was added")
+    to_code: str = pa.Field(nullable=True, description="Code in the newer version; NULL where it was removed")
+    relation: str = pa.Field(isin=RELATIONS, description="unchanged, relabelled, reworded, moved, added or removed")
+    similarity: pl.Float64 = pa.Field(nullable=True, ge=0, le=100, description="How alike the two texts are, 0 to 100")
+    from_text: str = pa.Field(nullable=True, description="The words in the older version")
+    to_text: str = pa.Field(nullable=True, description="The words in the newer version")
+
+
 class Quarantine(pa.DataFrameModel):
     """Records that failed a rule, kept out; the last good record stays current."""
 
@@ -296,7 +312,7 @@ class Findings(pa.DataFrameModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table: its name, its model and the columns that name a row."""
+    """A table: its name, its model and the columns that name a row (none where some of them can be NULL)."""
 
     name: str
     model: type[pa.DataFrameModel]
@@ -329,6 +345,7 @@ CONTENT_DUTY_KSBS: Final = Table(name="content_duty_ksbs", model=ContentDutyKsbs
 CONTENT_OPTIONS: Final = Table(name="content_options", model=ContentOptions, key=("content_id", "position"))
 TRANSITIONS: Final = Table(name="transitions", model=Transitions, key=("transition_id",))
 CHANGES: Final = Table(name="changes", model=Changes, key=("change_id",))
+VERSION_CROSSWALK: Final = Table(name="version_crosswalk", model=VersionCrosswalk, key=())
 QUARANTINE: Final = Table(name="quarantine", model=Quarantine, key=("quarantine_id",))
 FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"))
 
@@ -345,6 +362,7 @@ TABLES: Final = (
     CONTENT_OPTIONS,
     TRANSITIONS,
     CHANGES,
+    VERSION_CROSSWALK,
     QUARANTINE,
     FINDINGS,
 )

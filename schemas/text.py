@@ -21,11 +21,19 @@ def plain(text: str | None) -> str:
     """Text as it is compared: unescaped once, NFC, one space for any white space, stripped."""
     if not text:
         return ""
-    if "&" in text:
-        text = html.unescape(text)
+    return visible(html.unescape(text) if "&" in text else text)
+
+
+def visible(text: str) -> str:
+    """Text that is unescaped already, as it is compared."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text).translate(_INVISIBLE)
+        text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
     return " ".join(text.split())
+
+
+def said(words: str) -> str | None:
+    """None for nothing, and for the word "None", which the publisher uses for it."""
+    return None if words in ("", "None") else words
 
 
 def ksb_text(text: str | None, kind: str) -> str:

@@ -5,7 +5,7 @@ which are left out by the label they stand under.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 NO_ADDRESS: Final = "[e-mail address]"
 
@@ -13,7 +13,7 @@ _ADDRESS_RE: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za
 # In mark-up the sign is looked for first: a search that begins with the name would try every word.
 _DOMAIN_RE: Final = re.compile(rb"@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _NAME_RE: Final = re.compile(rb"[A-Za-z0-9._%+-]+\Z")
-_MAILTO_RE: Final = re.compile(rb"""mailto:[^"'\s<>]*""", re.IGNORECASE)
+_MAILTO_RE: Final = re.compile(rb"""ailto:[^"'\s<>]*""")
 # Two ways to hide an address from those who collect them: a scrambled one that differs on every
 # visit, and letters written as numbers.
 _SCRAMBLED_RE: Final = re.compile(rb"email-protection#[0-9a-fA-F]+")
@@ -26,11 +26,20 @@ def without_addresses(text: str) -> str:
     return _ADDRESS_RE.sub(NO_ADDRESS, text) if "@" in text else text
 
 
+def without_addresses_in(value: Any) -> Any:
+    """A JSON value with every e-mail address in its texts replaced."""
+    if isinstance(value, str):
+        return without_addresses(value)
+    if isinstance(value, dict):
+        return {key: without_addresses_in(part) for key, part in value.items()}
+    return [without_addresses_in(part) for part in value] if isinstance(value, list) else value
+
+
 def blank_addresses(body: bytes) -> bytes:
     """The mark-up with every e-mail address replaced, in its text and in its links."""
     while (plainer := _NUMBERED_RE.sub(_letter, body)) != body:
         body = plainer
-    body = _MAILTO_RE.sub(b"mailto:", body)
+    body = _MAILTO_RE.sub(b"ailto:", body)
     body = _SCRAMBLED_RE.sub(b"email-protection", body)
     if b"@" not in body:
         return body

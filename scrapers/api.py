@@ -5,16 +5,18 @@ Source: /api/apprenticeshipstandards, undocumented; keys as served on 2026-08-22
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 
 from schemas.record import KINDS, STATUSES, Content, Duty, Kind, Ksb, Record
 from schemas.rules import Finding
-from schemas.text import duty_text, ksb_text, plain
+from schemas.text import duty_text, ksb_text, plain, said
+from scrapers.addresses import without_addresses_in
+from scrapers.fields import JsonObject, as_set, bad, day, flag, objects, one_object, required, text, texts, whole, words
 from scrapers.notice import notice_text
 from scrapers.prose import prose_text
 from scrapers.reading import ParseError, Reading
@@ -107,6 +109,8 @@ KEYS: Final[Mapping[str, Use]] = {
     "coronationEmblem": "stored",
     "publishDate": "stored",
 }
+# Foundation apprenticeships write it in lower case.
+_PROVIDERS: Final = ("eQAProvider", "eqaProvider")
 _PROVIDER_CONTACT: Final = ("contactName", "contactAddress", "contactEmail")
 
 # Keys without which a record cannot be placed or understood; the rest came over the years.
@@ -114,7 +118,6 @@ _REQUIRED: Final = ("referenceNumber", "title", "status", "level", "knowledges",
 
 REFERENCE_RE: Final = re.compile(r"^(?:ST|FA|AU)\d{4}$")
 _VERSION_RE: Final = re.compile(r"^[Vv]?(\d+)(?:\.(\d+))?$")
-_DATE_RE: Final = re.compile(r"^(\d{4}-\d{2}-\d{2})(?:[T ]|$)")
 # The API names the three lists after themselves, and their ids again differently.
 _LISTS: Final[Mapping[Kind, tuple[str, str, str]]] = {
     "K": ("knowledges", "knowledgeId", "mappedKnowledge"),
@@ -177,19 +180,25 @@ def _entry(raw: object) -> Entry:
     for key, use in KEYS.items():
         if use == "dropped":
             raw.pop(key, None)
-    provider = raw.get("eQAProvider")
-    if isinstance(provider, dict):
-        for key in _PROVIDER_CONTACT:
-            provider.pop(key, None)
+    for name in _PROVIDERS:
+        if isinstance(raw.get(name), dict):
+            for key in _PROVIDER_CONTACT:
+                raw[name].pop(key, None)
     return Entry(
         reference=reference,
         version=version,
-        evidence=orjson.dumps(raw, option=orjson.OPT_SORT_KEYS),
+        evidence=_evidence(raw),
         created=str(raw.get("createdDate") or ""),
         status=_text_or_none(raw.get("status")),
         page_url=_text_or_none(raw.get("standardPageUrl")),
         occupation_code=_text_or_none(raw.get("occupationCode")),
     )
+
+
+def _evidence(raw: JsonObject) -> bytes:
+    body = orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
+    # Few records hold an address at all; only those are gone through.
+    return orjson.dumps(without_addresses_in(raw), option=orjson.OPT_SORT_KEYS) if b"@" in body else body
 
 
 def _text_or_none(value: object) -> str | None:
@@ -225,108 +234,107 @@ def parse(body: bytes) -> Reading:
         raise ParseError("P-MISSING-FIELD", ", ".join(missing))
     findings = [Finding(rule="P-UNKNOWN-FIELD", message=key) for key in raw if key not in KEYS]
     content = _content(raw, findings)
-    status = plain(raw["status"])
+    status = plain(required(raw, "status"))
     if status not in STATUSES:
         raise ParseError("P-BAD-VALUE", f"status {status[:60]!r}")
     record = Record(
-        reference=plain(raw["referenceNumber"]).upper(),
-        version=version_number(str(raw.get("version") or "")),
-        title=plain(raw["title"]),
+        reference=plain(required(raw, "referenceNumber")).upper(),
+        version=version_number(text(raw, "version")),
+        title=plain(required(raw, "title")),
         status=status,
-        is_paused_for_starts=_flag(raw, "approvedForDeliveryPausedStarts"),
-        level=_whole(raw, "level"),
-        route=_words(raw, "route"),
-        typical_duration_months=_whole(raw, "typicalDuration"),
-        epa_period_months=_whole(raw, "ePALength"),
-        minimum_hours=_whole(raw, "minimumHoursForCompliance"),
-        max_funding_gbp=_whole(raw, "maxFunding"),
-        lars_code=_whole(raw, "larsCode"),
-        occupation_code=_words(raw, "occupationCode"),
-        ssa_tier_1=_words(raw, "ssa1"),
-        ssa_tier_2=_words(raw, "ssa2"),
-        eqa_provider=_named(raw, "eQAProvider", "providerName"),
-        is_regulated=_flag(raw, "regulated"),
-        regulated_body=_words(raw, "regulatedBody"),
-        integration=_words(raw, "integration"),
-        integrated_degree=_words(raw, "integratedDegree"),
-        is_core_and_options=_flag(raw, "coreAndOptions"),
-        template_type=_words(raw, "templateType"),
-        trailblazer_reference=_words(raw, "tbReference"),
-        change_note=_words(raw, "change"),
-        changed_on=_date(raw, "changedDate"),
-        approved_on=_date(raw, "approvedForDelivery"),
-        published_on=_date(raw, "publishDate"),
-        earliest_start_on=_date(raw, "earliestStartDate"),
-        latest_start_on=_date(raw, "latestStartDate"),
-        assessment_plan_url=_words(raw, "assessmentPlanUrl"),
-        page_url=_words(raw, "standardPageUrl"),
-        notice=notice_text([raw.get("banners") or ""]),
-        overview=_words(raw, "overviewOfRole"),
-        occupation_summary=_prose(raw, "occupationalSummary"),
-        entry_requirements=_prose(raw, "entryRequirements"),
-        standard_information=_prose(raw, "standardInformation"),
-        job_titles=_set(raw.get("typicalJobTitles"), plain),
-        qualifications=_set(raw.get("qualifications"), _qualification),
-        professional_recognition=_set(raw.get("professionalRecognition"), _recognition),
-        regulation=_set(raw.get("regulationDetail"), _regulation),
+        is_paused_for_starts=flag(raw, "approvedForDeliveryPausedStarts"),
+        level=whole(raw, "level"),
+        route=words(raw, "route"),
+        typical_duration_months=whole(raw, "typicalDuration"),
+        epa_period_months=whole(raw, "ePALength"),
+        minimum_hours=whole(raw, "minimumHoursForCompliance"),
+        max_funding_gbp=whole(raw, "maxFunding"),
+        lars_code=whole(raw, "larsCode"),
+        occupation_code=words(raw, "occupationCode"),
+        ssa_tier_1=words(raw, "ssa1"),
+        ssa_tier_2=words(raw, "ssa2"),
+        eqa_provider=words(one_object(raw, "eQAProvider"), "providerName", "eQAProvider"),
+        is_regulated=flag(raw, "regulated"),
+        regulated_body=words(raw, "regulatedBody"),
+        integration=words(raw, "integration"),
+        integrated_degree=words(raw, "integratedDegree"),
+        is_core_and_options=flag(raw, "coreAndOptions"),
+        template_type=words(raw, "templateType"),
+        trailblazer_reference=words(raw, "tbReference"),
+        change_note=words(raw, "change"),
+        changed_on=day(raw, "changedDate"),
+        approved_on=day(raw, "approvedForDelivery"),
+        published_on=day(raw, "publishDate"),
+        earliest_start_on=day(raw, "earliestStartDate"),
+        latest_start_on=day(raw, "latestStartDate"),
+        assessment_plan_url=words(raw, "assessmentPlanUrl"),
+        page_url=words(raw, "standardPageUrl"),
+        notice=notice_text([text(raw, "banners")]),
+        overview=words(raw, "overviewOfRole"),
+        occupation_summary=said(prose_text(text(raw, "occupationalSummary"))),
+        entry_requirements=said(prose_text(text(raw, "entryRequirements"))),
+        standard_information=said(prose_text(text(raw, "standardInformation"))),
+        job_titles=as_set(texts(raw, "typicalJobTitles"), plain),
+        qualifications=as_set(objects(raw, "qualifications"), _qualification),
+        professional_recognition=as_set(objects(raw, "professionalRecognition"), _recognition),
+        regulation=as_set(objects(raw, "regulationDetail"), _regulation),
         content=content,
     )
     return Reading(record=record, findings=tuple(findings))
 
 
-def _content(raw: Mapping[str, Any], findings: list[Finding]) -> Content:
-    titles = {option["optionId"]: plain(option["title"]) for option in raw.get("options") or []}
+def _content(raw: JsonObject, findings: list[Finding]) -> Content:
+    titles = {required(option, "optionId", "options"): plain(required(option, "title", "options")) for option in objects(raw, "options")}
     items = {kind: _items(raw, kind, findings) for kind in KINDS}
     codes: dict[str, str] = {}
     for kind in KINDS:
         for position, (publisher_id, _) in enumerate(items[kind], 1):
             codes.setdefault(publisher_id, f"{kind}{position}")
-    duties = tuple(_duty(number, duty, codes, titles, findings) for number, duty in enumerate(raw["duties"] or [], 1))
-    membership = _membership(raw, duties, codes)
+    duties = tuple(_duty(number, duty, codes, titles, findings) for number, duty in enumerate(objects(raw, "duties"), 1))
+    membership = _membership(raw, duties, codes, list(titles.values()))
     ksbs = tuple(
         Ksb(
             kind=kind,
             position=position,
-            text=ksb_text(text, kind),
+            text=ksb_text(detail, kind),
             options=membership.get(f"{kind}{position}", ()),
             publisher_id=publisher_id,
         )
         for kind in KINDS
-        for position, (publisher_id, text) in enumerate(items[kind], 1)
+        for position, (publisher_id, detail) in enumerate(items[kind], 1)
     )
-    options = tuple(titles.values()) or tuple(plain(title) for title in raw.get("optionsUnstructuredTemplate") or [])
+    options = tuple(titles.values()) or tuple(plain(title) for title in texts(raw, "optionsUnstructuredTemplate"))
     return Content(ksbs=ksbs, duties=duties, options=options)
 
 
-def _items(raw: Mapping[str, Any], kind: Kind, findings: list[Finding]) -> list[tuple[str, str]]:
+def _items(raw: JsonObject, kind: Kind, findings: list[Finding]) -> list[tuple[str, str]]:
+    """The publisher's id and the words of each item of one list."""
     name, id_key, _ = _LISTS[kind]
-    try:
-        items = [(str(item[id_key]), str(item["detail"] or "")) for item in raw[name] or []]
-    except (KeyError, TypeError) as error:
-        raise ParseError("P-BAD-VALUE", f"{name} holds an item without {id_key} or detail") from error
-    seen = set()
-    for publisher_id, _ in items:
-        if publisher_id in seen:
-            findings.append(Finding(rule="P-REPEATED-ID", message=f"{name} {publisher_id}"))
-        seen.add(publisher_id)
+    items = []
+    for item in objects(raw, name):
+        if id_key not in item or "detail" not in item:
+            raise ParseError("P-BAD-VALUE", f"{name} holds an item without {id_key} or detail")
+        items.append((str(item[id_key]), text(item, "detail", name)))
+    for publisher_id, times in Counter(publisher_id for publisher_id, _ in items).items():
+        findings += [Finding(rule="P-REPEATED-ID", message=f"{name} {publisher_id}")] * (times - 1)
     return items
 
 
-def _duty(number: int, raw: Mapping[str, Any], codes: Mapping[str, str], titles: Mapping[str, str], findings: list[Finding]) -> Duty:
-    found = set()
-    for kind in KINDS:
-        for publisher_id in raw.get(_LISTS[kind][2]) or []:
-            if publisher_id in codes:
-                found.add(codes[publisher_id])
-            else:
-                findings.append(Finding(rule="P-MAPPED-ID-MISSING", message=f"Duty {number} {publisher_id}"))
-    chosen = [titles[option] for option in raw.get("mappedOptions") or [] if option in titles]
+def _duty(number: int, raw: JsonObject, codes: Mapping[str, str], titles: Mapping[str, str], findings: list[Finding]) -> Duty:
+    if "dutyDetail" not in raw:
+        raise ParseError("P-BAD-VALUE", f"duties: Duty {number} has no dutyDetail")
+    ids = [publisher_id for kind in KINDS for publisher_id in texts(raw, _LISTS[kind][2], "duties")]
+    findings += [Finding(rule="P-MAPPED-ID-MISSING", message=f"Duty {number} {i}") for i in ids if i not in codes]
+    chosen = {titles[option] for option in texts(raw, "mappedOptions", "duties") if option in titles}
+    is_core = raw.get("isThisACoreDuty")
+    if is_core not in (None, 0, 1):
+        raise bad("duties: isThisACoreDuty", "0 or 1", is_core)
     return Duty(
         number=number,
-        text=duty_text(raw.get("dutyDetail")),
-        codes=tuple(sorted(found, key=code_order)),
-        criteria=plain(raw.get("criteriaForMeasuringPerformance")),
-        is_core=bool(raw.get("isThisACoreDuty")),
+        text=duty_text(text(raw, "dutyDetail", "duties")),
+        codes=tuple(sorted({codes[i] for i in ids if i in codes}, key=code_order)),
+        criteria=words(raw, "criteriaForMeasuringPerformance", "duties") or "",
+        is_core=None if is_core is None else bool(is_core),
         options=tuple(title for title in titles.values() if title in chosen),
         publisher_id=str(raw.get("dutyID")),
     )
@@ -337,8 +345,8 @@ def code_order(code: str) -> tuple[int, int]:
     return "KSB".index(code[0]), int(code[1:])
 
 
-def _membership(raw: Mapping[str, Any], duties: Sequence[Duty], codes: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """The options each code belongs to; a code that any core duty needs belongs to all, and is left out.
+def _membership(raw: JsonObject, duties: Sequence[Duty], codes: Mapping[str, str], titles: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The options each code belongs to, in the order of the options; a code that any core duty needs belongs to all, and is left out.
 
     Structured standards say it through their duties, older ones in `optionsUnstructuredKsbMapping`.
     """
@@ -346,94 +354,43 @@ def _membership(raw: Mapping[str, Any], duties: Sequence[Duty], codes: Mapping[s
     if any(duty.options for duty in duties):
         groups = [(duty.options, list(duty.codes)) for duty in duties]
     else:
-        groups = [
-            (
-                () if plain(group["coreOrOptionTitle"]) == "Core" else (plain(group["coreOrOptionTitle"]),),
-                [codes[i] for kind in KINDS for i in group.get(_LISTS[kind][2]) or [] if i in codes],
-            )
-            for group in raw.get("optionsUnstructuredKsbMapping") or []
-        ]
+        groups = [_unstructured(group, codes) for group in objects(raw, "optionsUnstructuredKsbMapping")]
     core = {code for options, members in groups if not options for code in members}
-    order = list(dict.fromkeys(title for options, _ in groups for title in options))
+    order = list(dict.fromkeys([*titles, *(title for options, _ in groups for title in options)]))
     belongs: dict[str, set[str]] = {}
     for options, members in groups:
         for code in members:
             if code not in core:
                 belongs.setdefault(code, set()).update(options)
-    return {code: tuple(title for title in order if title in titles) for code, titles in belongs.items()}
+    return {code: tuple(title for title in order if title in chosen) for code, chosen in belongs.items()}
 
 
-def _words(raw: Mapping[str, Any], key: str) -> str | None:
-    """Text, or None for nothing and for the word "None", which the publisher uses for it."""
-    value = raw.get(key)
-    if value is not None and not isinstance(value, str):
-        raise ParseError("P-BAD-VALUE", f"{key} is not text: {str(value)[:60]!r}")
-    words = plain(value)
-    return None if words in ("", "None") else words
+def _unstructured(group: JsonObject, codes: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
+    title = plain(required(group, "coreOrOptionTitle", "optionsUnstructuredKsbMapping"))
+    members = [codes[i] for kind in KINDS for i in texts(group, _LISTS[kind][2], "optionsUnstructuredKsbMapping") if i in codes]
+    return () if title == "Core" else (title,), members
 
 
-def _prose(raw: Mapping[str, Any], key: str) -> str | None:
-    return prose_text(raw.get(key) or "") or None
-
-
-def _whole(raw: Mapping[str, Any], key: str) -> int | None:
-    """A whole number, or None for the publisher's 0 and '' that mean "not set"."""
-    value = raw.get(key)
-    if value is None or value == "":
-        return None
-    try:
-        number = int(value)
-    except (TypeError, ValueError) as error:
-        raise ParseError("P-BAD-VALUE", f"{key} is not a whole number: {str(value)[:60]!r}") from error
-    if not 0 <= number < 2**31:
-        raise ParseError("P-BAD-VALUE", f"{key} is out of range: {number}")
-    return number or None
-
-
-def _flag(raw: Mapping[str, Any], key: str) -> bool | None:
-    value = raw.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise ParseError("P-BAD-VALUE", f"{key} is neither true nor false: {str(value)[:60]!r}")
-    return value
-
-
-def _date(raw: Mapping[str, Any], key: str) -> date | None:
-    """The plain date; '' and the year 0001 mean "not set"."""
-    value = raw.get(key)
-    if value is None or value == "" or str(value).startswith("0001"):
-        return None
-    match = _DATE_RE.match(str(value))
-    try:
-        return date.fromisoformat(match[1] if match else "")
-    except ValueError as error:
-        raise ParseError("P-BAD-VALUE", f"{key} is not a date: {str(value)[:60]!r}") from error
-
-
-def _named(raw: Mapping[str, Any], key: str, name: str) -> str | None:
-    value = raw.get(key)
-    return (plain(value.get(name)) or None) if isinstance(value, dict) else None
-
-
-def _set(values: Sequence[Any] | None, read: Any) -> tuple[str, ...]:
-    """A list that is compared as a set: read, sorted, without repeats."""
-    return tuple(sorted({text for value in values or [] if (text := read(value))}))
-
-
-def _qualification(raw: Mapping[str, Any]) -> str:
+def _qualification(raw: JsonObject) -> str:
+    level = plain(str(raw.get("level") or ""))
     facts = [
-        plain(raw.get("title")),
-        f"level {plain(str(raw['level']))}" if raw.get("level") else "",
-        plain(raw.get("anyAdditionalInformation")),
+        plain(text(raw, "title", "qualifications")),
+        f"level {level}" if level else "",
+        plain(text(raw, "anyAdditionalInformation", "qualifications")),
     ]
     return "; ".join(fact for fact in facts if fact)
 
 
-def _recognition(raw: Mapping[str, Any]) -> str:
-    return "; ".join(text for key in ("bodyName", "level", "isPartial", "partialFreeText") if (text := plain(raw.get(key))))
+def _recognition(raw: JsonObject) -> str:
+    return "; ".join(
+        found
+        for key in ("bodyName", "level", "isPartial", "partialFreeText")
+        if (found := plain(text(raw, key, "professionalRecognition")))
+    )
 
 
-def _regulation(raw: Mapping[str, Any]) -> str:
-    return f"{plain(raw.get('name'))}: {'approved' if raw.get('approved') else 'not approved'}"
+def _regulation(raw: JsonObject) -> str:
+    return f"{plain(text(raw, 'name', 'regulationDetail'))}: {'approved' if raw.get('approved') else 'not approved'}"
 
 
 def _beginning(body: bytes) -> str:

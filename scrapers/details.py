@@ -13,9 +13,9 @@ from typing import Final
 
 from schemas.record import Content
 from schemas.rules import Finding
-from schemas.text import plain
+from schemas.text import plain, visible
 from scrapers import duties, ksbs
-from scrapers.lines import Line, is_under, words_of
+from scrapers.lines import Line, words_of
 from scrapers.reading import ParseError
 
 TITLES: Final = frozenset(("details of the occupational standard", "details of occupational standard"))
@@ -65,7 +65,7 @@ class Details:
     job_titles: tuple[str, ...] = ()
     entry_requirements: str | None = None
     standard_information: str | None = None
-    content: Content = Content()
+    content: Content
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -95,16 +95,16 @@ def read_details(lines: Sequence[Line], *, is_draft: bool) -> Details:
     )
     _check_codes(content)
     firsts = [found.begin for found in (found_duties, found_ksbs) if found]
-    prose = lines[: min(firsts)] if firsts else lines[: _prose_end(lines)]
+    prose = lines[: min(firsts) if firsts else _prose_end(lines, is_draft=is_draft)]
     findings = [*(found_duties.findings if found_duties else ())]
     is_old = not firsts and not is_draft
     sections = _sections(prose, is_old=is_old)
-    facts = {name: plain(words_of(part)) or None for name, part in sections.items() if name in ("summary", "entry")}
+    facts = {name: visible(words_of(part)) or None for name, part in sections.items() if name in ("summary", "entry")}
     titles, rest = _listed(sections.get("jobs", []))
     others = [*sections.get("", []), *rest, *sections.get("rest", [])]
     information = None
     if is_old:
-        information = plain(words_of([line for line in others if not _CHROME_RE.fullmatch(line.text)])) or None
+        information = visible(words_of([line for line in others if not _CHROME_RE.fullmatch(line.text)])) or None
         if information is None:
             information = facts.pop("summary", None)
     else:
@@ -130,10 +130,11 @@ def _duties(lines: Sequence[Line]) -> duties.Duties | None:
         return None
     if table := duties.read_table(lines, title):
         return table
-    first = next((i for i in range(title, len(lines)) if duties.duty_mark(lines[i])), None)
-    begin = ksbs.find_ksbs(lines, title + 1 if first is None else first + 1, has_duties=True, is_of_duty=duties.is_of_duty)
-    end = begin if begin is not None else title + 1 + _prose_end(lines[title + 1 :])
-    if first is None and all(duties.is_of_duty(line) or _is_known(line) for line in lines[title + 1 : end]):
+    first = next((i for i in range(title, len(lines)) if duties.duty_mark(lines[i])), title)
+    marks = ksbs.marks_of(lines, first + 1)
+    begin = ksbs.find_ksbs(lines, marks, first + 1, has_duties=True, is_of_duty=duties.is_of_duty)
+    end = begin if begin is not None else title + 1 + _prose_end(lines[title + 1 :], is_draft=True)
+    if first == title and all(duties.is_of_duty(line) or _is_known(line) for line in lines[title + 1 : end]):
         return duties.Duties(begin=title, end=end)
     return duties.read_list(lines, title, end, is_bounded=begin is not None)
 
@@ -141,9 +142,10 @@ def _duties(lines: Sequence[Line]) -> duties.Duties | None:
 def _ksbs(lines: Sequence[Line], found: duties.Duties | None) -> ksbs.Ksbs | None:
     has_duties = found is not None and bool(found.duties)
     after = found.end if found else 0
-    begin = ksbs.find_ksbs(lines, after, has_duties=has_duties, is_of_duty=duties.is_of_duty)
+    marks = ksbs.marks_of(lines, after)
+    begin = ksbs.find_ksbs(lines, marks, after, has_duties=has_duties, is_of_duty=duties.is_of_duty)
     if begin is not None:
-        return ksbs.read_ksbs(lines, begin)
+        return ksbs.read_ksbs(lines, marks, begin)
     ksbs.check_none(lines[after:], has_duties=has_duties)
     return None
 
@@ -210,25 +212,23 @@ def _looks_alike(line: Line, model: Line | None) -> bool:
 
 
 def _listed(lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
-    """A list and what follows it: items of one list, or paragraphs up to a heading."""
-    if not lines:
-        return (), ()
-    if lines[0].tag in ("li", "dd", "td"):
-        home = lines[0].path[: -2 if lines[0].tag == "td" else -1]
-        end = next((i for i, line in enumerate(lines) if not is_under(line, home)), len(lines))
-    else:
-        end = next((i for i, line in enumerate(lines) if line.level or line.tag != lines[0].tag), len(lines))
+    """A list and what follows it: the first line and all like it, up to a heading."""
+    end = next((i for i, line in enumerate(lines) if line.level or line.tag != lines[0].tag), len(lines))
     return lines[:end], lines[end:]
 
 
-def _prose_end(lines: Sequence[Line]) -> int:
-    """Where prose gives way to what the site puts below it."""
-    return next((i for i, line in enumerate(lines) if _BELOW_RE.fullmatch(line.text)), len(lines))
+def _prose_end(lines: Sequence[Line], *, is_draft: bool) -> int:
+    """Where prose gives way to what the site puts below it; the old template's prose has such headings of its own."""
+    return next((i for i, line in enumerate(lines) if _BELOW_RE.fullmatch(line.text) or (is_draft and _is_known_heading(line))), len(lines))
+
+
+def _is_known_heading(line: Line) -> bool:
+    return line.level > 0 and line.key in _KNOWN_HEADINGS
 
 
 def _is_known(line: Line) -> bool:
     text = line.text
-    return bool(_CHROME_RE.fullmatch(text) or _BELOW_RE.fullmatch(text)) or (line.level > 0 and line.key in _KNOWN_HEADINGS)
+    return bool(_CHROME_RE.fullmatch(text) or _BELOW_RE.fullmatch(text)) or _is_known_heading(line)
 
 
 def _strays(lines: Sequence[Line]) -> list[Finding]:

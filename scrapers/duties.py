@@ -4,8 +4,10 @@ Belongs here: the table, list or cards of duties. Not here: the items the codes 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
 from typing import Final, NoReturn
 
 from schemas.record import Duty
@@ -34,6 +36,7 @@ _ROLES: Final[Mapping[str, str]] = {
     "skills": "codes",
     "behaviours": "codes",
 }
+_ORDER: Final = cache(code_order)
 _MARK_RE: Final = re.compile(r"(?P<series>Duty)\s?(?P<number>[1-9]\d{0,2})(?!\d)", re.IGNORECASE)
 _NOTHING: Final = frozenset(("", "-", "–", "none", "n/a", "not applicable"))
 _REACH: Final = 12
@@ -72,7 +75,7 @@ class _Draft:
 
 def duty_mark(line: Line) -> Mark | None:
     """The number of the duty a line begins with."""
-    return mark_of(line, _MARK_RE)
+    return mark_of(line, _MARK_RE) if line.text[0] in "Dd" else None
 
 
 def is_of_duty(line: Line) -> bool:
@@ -97,26 +100,39 @@ def read_table(lines: Sequence[Line], begin: int) -> Duties | None:
 
     Raises ParseError (P-DUTY-NUMBERS, P-BAD-VALUE).
     """
-    grid = find_grid(lines[begin:], _ROLES)
-    if grid is None or "duty" not in grid.roles.values():
+    grid = find_grid(lines[begin:], _ROLES, "duty")
+    if grid is None:
         return None
-    drafts: list[_Draft] = []
-    for row in rows_of(grid, lines[begin:]).values():
-        told = row.get("duty", [])
-        mark = duty_mark(told[0]) if told else None
-        if mark is None and (told or not drafts):
-            return None if not drafts else _fail(f"{told[0].text[:60]!r} stands where a duty is due.")
-        if mark is not None:
-            drafts.append(_Draft(mark=mark))
-            told = told[1:]
-        for role, cells in {**row, "duty": told}.items():
-            for line in cells:
-                drafts[-1].add(role, line.text)
+    try:
+        drafts = _rows(rows_of(grid, lines[begin:]).values())
+    except ParseError:
+        if grid.width is None:
+            raise
+        return None
     if not drafts:
         return None
     end = max(index for index in range(begin, len(lines)) if grid.place(lines[index]) is not None) + 1
     findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=f"column {text[:60]}") for text in grid.unknown)
     return Duties(duties=_duties(drafts), begin=begin, end=end, findings=findings)
+
+
+def _rows(rows: Iterable[Mapping[str, list[Line]]]) -> list[_Draft]:
+    """The duties of a table; a row without one goes on with the duty above."""
+    drafts: list[_Draft] = []
+    for row in rows:
+        told = row.get("duty", [])
+        mark = duty_mark(told[0]) if told else None
+        if mark is not None:
+            drafts.append(_Draft(mark=mark))
+            told = told[1:]
+        elif not drafts:
+            return []
+        elif told:
+            _fail(f"{told[0].text[:60]!r} stands where a duty is due.")
+        for role, cells in {**row, "duty": told}.items():
+            for line in cells if role else ():
+                drafts[-1].add(role, line.text)
+    return drafts
 
 
 def read_list(lines: Sequence[Line], begin: int, end: int, *, is_bounded: bool) -> Duties:
@@ -129,7 +145,7 @@ def read_list(lines: Sequence[Line], begin: int, end: int, *, is_bounded: bool) 
     if not begins:
         _fail(f"{lines[begin].text[:60]!r} is not followed by Duty 1.")
     if not is_bounded:
-        others = [lines[one:other] for one, other in zip(begins, begins[1:], strict=False)]
+        others = [lines[one:other] for one, other in pairwise(begins)]
         home = common_path([lines[index] for index in begins]) if others else lines[begins[0]].path[:-1]
         last = last_end(others, home, lines, begins[-1], end)
         end = _fail("It is not clear where the last duty ends.") if last is None else last
@@ -169,7 +185,7 @@ def _duty(draft: _Draft, sign: str) -> Duty:
     return Duty(
         number=draft.mark.number,
         text=text,
-        codes=tuple(sorted(set(draft.codes), key=code_order)),
+        codes=tuple(sorted(set(draft.codes), key=_ORDER)),
         criteria=plain(" ".join(draft.criteria)),
     )
 

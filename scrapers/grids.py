@@ -40,15 +40,15 @@ class Grid:
         return None if row_path == self.head else (row_path, self.roles.get(line.path[depth], ""))
 
 
-def find_grid(lines: Sequence[Line], roles: Mapping[str, str]) -> Grid | None:
-    """The first grid whose head holds two of the words that `roles` knows."""
+def find_grid(lines: Sequence[Line], roles: Mapping[str, str], needed: str) -> Grid | None:
+    """The first grid whose head holds two of the words that `roles` knows, one of them with the role that is needed."""
     for begin, line in enumerate(lines):
         if line.key not in roles:
             continue
         for other in lines[begin + 1 : begin + 1 + _REACH]:
             if other.key in roles and roles[other.key] != roles[line.key]:
                 grid = _grid(lines[begin:], common_path((line, other)), roles)
-                if grid is not None:
+                if grid is not None and needed in grid.roles.values():
                     return grid
                 break
     return None
@@ -72,10 +72,12 @@ def _grid(lines: Sequence[Line], head: Path, roles: Mapping[str, str]) -> Grid |
     if any(len(line.path) == depth for line in inside):
         return None
     run = next((index for index, line in enumerate(inside) if line.key not in roles), len(inside))
-    if len(inside) > 2 * run:
+    is_table = inside[0].tag in ("td", "th")
+    if not is_table and (len(inside) > 2 * run or (run > 2 and len(inside) >= 2 * run - 1)):
         columns = {line.path[depth]: roles[line.key] for line in inside[:run]}
-        return Grid(head=head, body=head, roles=columns, unknown=(), width=run) if len(columns) == run > 1 else None
+        is_run = max(columns) - min(columns) + 1 == len(columns) == run > 1
+        return Grid(head=head, body=head, roles=columns, unknown=(), width=run) if is_run else None
     columns = {line.path[depth]: roles[line.key] for line in inside if line.key in roles}
     unknown = tuple(line.text for line in inside if line.key not in roles)
-    is_alone = depth > 1 and inside[0].tag not in ("td", "th") and sum(is_under(line, head[:-1]) for line in lines) == len(inside)
+    is_alone = depth > 1 and not is_table and sum(is_under(line, head[:-1]) for line in lines) == len(inside)
     return Grid(head=head, body=head[: -2 if is_alone else -1], roles=columns, unknown=unknown, width=None) if len(columns) > 1 else None

@@ -4,7 +4,7 @@ Belongs here: where an item begins and where the last one ends. Not here: what a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,8 @@ from scrapers.lines import Line, Path, is_under
 from scrapers.reading import ParseError
 
 _SEPARATORS: Final = (":", ".", ")", "-", "–", "—")
+_ENDS: Final = frozenset(("", *_SEPARATORS))
+_LONGEST_MARK: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +37,13 @@ class Mark:
 def mark_of(line: Line, mark_re: re.Pattern[str]) -> Mark | None:
     """The mark a line begins with; `mark_re` has the groups series and number."""
     if len(line.pieces) > 1:
-        lead = mark_re.match(" ".join(line.pieces[0].split()))
-        if lead and lead.string[lead.end() :].strip() in ("", *_SEPARATORS):
-            rest = lead.string[lead.end() :].strip() + " ".join("".join(line.pieces[1:]).split())
+        piece = line.pieces[0].strip()
+        lead = mark_re.match(piece) if len(piece) <= _LONGEST_MARK else None
+        if lead and piece[lead.end() :].strip() in _ENDS:
+            rest = line.text[lead.end() :].lstrip()
             return _mark(lead, rest, is_sure=line.is_lead_apart or rest.startswith(":"))
     match = mark_re.match(line.text)
-    if not match:
+    if match is None:
         return None
     rest = line.text[match.end() :]
     if rest[:1].isalnum():
@@ -101,21 +104,32 @@ def last_end(others: Sequence[Sequence[Line]], home: Path, lines: Sequence[Line]
     made of the same blocks as one of the others.
     """
     stop = list_end(home, lines, begin, end)
-    shapes = {_shape(item, len(home)) for item in others}
+    shapes = {tuple(_blocks(item, len(home))) for item in others}
     if not shapes:
         return stop
-    return next((i for i in range(stop, begin, -1) if _shape(lines[begin:i], len(home)) in shapes), None)
-
-
-def _shape(lines: Sequence[Line], depth: int) -> tuple[str, ...]:
-    """The blocks right below the common one, by element; a line without a block of its own counts as one."""
+    longest = max(map(len, shapes))
     shape: list[str] = []
+    fitting: int | None = None
+    for index, tag in _block_starts(lines[begin:stop], len(home)):
+        if tuple(shape) in shapes:
+            fitting = begin + index
+        if len(shape) == longest:
+            return fitting
+        shape.append(tag)
+    return stop if tuple(shape) in shapes else fitting
+
+
+def _blocks(lines: Sequence[Line], depth: int) -> list[str]:
+    return [tag for _, tag in _block_starts(lines, depth)]
+
+
+def _block_starts(lines: Sequence[Line], depth: int) -> Iterator[tuple[int, str]]:
+    """The blocks right below the common one: where each begins, and its element. A line outside any is one of its own."""
     seat: Path | None = None
-    for line in lines:
+    for index, line in enumerate(lines):
         if len(line.path) <= depth or line.path[: depth + 1] != seat:
-            shape.append(line.tag)
+            yield index, line.tag
         seat = line.path[: depth + 1] if len(line.path) > depth else None
-    return tuple(shape)
 
 
 def separator(marks: Sequence[Mark]) -> str:

@@ -7,12 +7,13 @@ name their codes.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, cast
 
-from schemas.record import Kind, Ksb
+from schemas.record import KINDS, Kind, Ksb
 from schemas.text import ksb_text
 from scrapers.items import Mark, last_end, list_end, mark_of, separator, starts, words_after
-from scrapers.lines import Line, Path, common_path
+from scrapers.lines import Line, Path, common_path, is_under
 from scrapers.reading import ParseError
 
 TITLES: Final = frozenset(
@@ -35,7 +36,8 @@ CODES_RE: Final = re.compile(r"(?:[\s,;.•·]|and\b)*(?:[KSB]\d{1,3}(?!\d)(?:[\
 CODE_RE: Final = re.compile(r"[KSB]\d{1,3}")
 _MARK_RE: Final = re.compile(r"(?P<series>[KSB])(?P<number>[1-9]\d{0,2})(?!\d)")
 # The link that ends every item on the site's own pages, with what an editor may put around it.
-_BACK_RE: Final = re.compile(r"[\s\[(↑^<«]*back to dut(?:y|ies)(?:\s(?:\d{1,2}|[KSB]\d{1,3}))?[\s\])↑^>».]*$", re.IGNORECASE)
+_LONGEST_WAY_BACK: Final = 32
+_BACK_RE: Final = re.compile(r"[\s\[(↑^<«]*[Bb]ack to [Dd]ut(?:y|ies)(?:\s(?:\d{1,2}|[KSB]\d{1,3}))?[\s\])↑^>».]*$")
 # A title may have a head row or a sentence between itself and the first item, no more.
 _TITLE_REACH: Final = 6
 
@@ -54,44 +56,70 @@ def is_codes(text: str) -> bool:
     return CODES_RE.fullmatch(text) is not None
 
 
-def find_ksbs(lines: Sequence[Line], after: int, *, has_duties: bool, is_of_duty: Callable[[Line], bool]) -> int | None:
+def marks_of(lines: Sequence[Line], after: int) -> list[Mark | None]:
+    """The code each line begins with; what stands before `after` begins no item."""
+    return [mark_of(line, _MARK_RE) if index >= after and line.text[0] in KINDS else None for index, line in enumerate(lines)]
+
+
+def find_ksbs(
+    lines: Sequence[Line], marks: Sequence[Mark | None], after: int, *, has_duties: bool, is_of_duty: Callable[[Line], bool]
+) -> int | None:
     """Where the lists begin, at or after a line; their title counts as theirs.
 
     Prose may speak of "K1" as well. The lists are what stands under their own title, else what leads
     back to the duties, else what stands after the duties or under the title of a kind.
     """
-    marks = [mark_of(line, _MARK_RE) for line in lines]
     best, rank = None, 0
     for index in range(after, len(lines)):
         mark = marks[index]
         if mark is None or mark.number != 1 or not _has_words(lines, marks, index, is_of_duty):
             continue
-        title = _title_before(lines, index, after)
+        title = _title_before(lines, index, after, is_of_duty)
         if title is not None and lines[title].key in TITLES:
             own = 3
         elif _leads_back(lines, marks, index):
             own = 2
         else:
-            own = int((title is not None and (mark.is_sure or has_duties)) or (has_duties and mark.is_sure))
+            own = int(has_duties and (mark.is_sure or title is not None))
         if own > rank:
             best, rank = (index if title is None else title), own
-    return best
+    return best if best is not None or has_duties else _whole_lists(lines, marks)
+
+
+def _whole_lists(lines: Sequence[Line], marks: Sequence[Mark | None]) -> int | None:
+    """The title of the first of three lists, each whole and under the title of its kind.
+
+    A stray "K1" is prose, and so is a title; three whole lists are not.
+    """
+    titles: dict[str, int] = {}
+    counts = dict.fromkeys(KINDS, 0)
+    for index, mark in enumerate(marks):
+        if mark is None or not mark.is_sure:
+            continue
+        kind = cast(Kind, mark.series)
+        counts[kind] += 1
+        if mark.number != counts[kind]:
+            return None
+        title = next((i for i in range(index - 1, max(0, index - _TITLE_REACH) - 1, -1) if KIND_TITLES.get(lines[i].key) == kind), None)
+        if title is not None:
+            titles.setdefault(kind, title)
+    return min(titles.values()) if len(titles) == len(KINDS) else None
 
 
 def check_none(lines: Sequence[Line], *, has_duties: bool) -> None:
     """Raises ParseError (P-KSB-CODES) when lines in which no list was found show that there is one."""
     titles = TITLES if has_duties else ("ksbs",)
-    told = next((line for line in lines if line.key in titles or ("ack to" in line.text and _BACK_RE.search(line.text))), None)
+    told = next((line for line in lines if line.key in titles or _way_back(line.text)), None)
     if told is not None:
         raise ParseError("P-KSB-CODES", f"No item that could be read goes with {told.text[:60]!r}.")
 
 
-def read_ksbs(lines: Sequence[Line], begin: int) -> Ksbs:
+def read_ksbs(lines: Sequence[Line], all_marks: Sequence[Mark | None], begin: int) -> Ksbs:
     """Read the lists that begin at a line.
 
     Raises ParseError (P-KSB-CODES) for a gap, a duplicate, an item without words or without an end.
     """
-    marks = [mark_of(line, _MARK_RE) if index >= begin else None for index, line in enumerate(lines)]
+    marks = [mark if index >= begin else None for index, mark in enumerate(all_marks)]
     begins = starts(marks, "P-KSB-CODES")
     ends = [*_inner_ends(lines, marks, begins), 0]
     ends[-1] = _outer_end(lines, marks, begins, ends)
@@ -112,7 +140,9 @@ def _has_words(lines: Sequence[Line], marks: Sequence[Mark | None], index: int, 
         return False
     if follower_mark is None or not follower_mark.is_sure:
         return True
-    second = next((other for other in marks[index + 2 :] if other and other.is_sure and other.series == mark.series and other.number == 2), None)
+    second = next(
+        (other for other in marks[index + 2 :] if other and other.is_sure and (other.series, other.number) == (mark.series, 2)), None
+    )
     return follower_mark.series == mark.series and second is not None and second.is_alone
 
 
@@ -120,13 +150,16 @@ def _is_title(line: Line) -> bool:
     return line.key in TITLES or line.key in KIND_TITLES
 
 
-def _title_before(lines: Sequence[Line], index: int, after: int) -> int | None:
-    """The first of the titles right above an item."""
+def _title_before(lines: Sequence[Line], index: int, after: int, is_of_duty: Callable[[Line], bool]) -> int | None:
+    """The first of the titles right above an item; above the site's own title there is none."""
     title = None
     for above in range(index - 1, max(after, index - _TITLE_REACH) - 1, -1):
-        if _is_title(lines[above]):
+        line = lines[above]
+        if line.key in TITLES:
+            return above
+        if line.key in KIND_TITLES:
             title = above
-        elif lines[above].level or is_codes(lines[above].text):
+        elif line.level or is_codes(line.text) or is_of_duty(line):
             break
     return title
 
@@ -134,7 +167,7 @@ def _title_before(lines: Sequence[Line], index: int, after: int) -> int | None:
 def _leads_back(lines: Sequence[Line], marks: Sequence[Mark | None], index: int) -> bool:
     """Whether an item ends with the way back to the duties."""
     for offset in range(index, len(lines)):
-        if "ack to" in lines[offset].text and _BACK_RE.search(lines[offset].text):
+        if _way_back(lines[offset].text):
             return True
         if marks[offset] and offset > index + 1:
             return False
@@ -144,13 +177,19 @@ def _leads_back(lines: Sequence[Line], marks: Sequence[Mark | None], index: int)
 def _inner_ends(lines: Sequence[Line], marks: Sequence[Mark | None], begins: Sequence[int]) -> list[int]:
     """Where every item but the last ends: where the next one begins, or the title or head of the next kind."""
     ends = []
-    for begin, following in zip(begins, begins[1:], strict=False):
+    for begin, following in pairwise(begins):
         one, other = marks[begin], marks[following]
         if one and other and one.series != other.series:
-            titles = (i for i in range(begin + 1, following) if lines[i].key in TITLES or KIND_TITLES.get(lines[i].key) == other.series)
-            end = next(titles, following)
             home = _home(lines, marks, begins, one.series)
-            ends.append(_kind_end(lines, begin, end, home))
+            is_shared = is_under(lines[following], home)
+            own = lines[begin].path[: len(home) + 1] if is_shared else home
+            titles = (
+                index
+                for index in range(following - 1, begin, -1)
+                if (lines[index].key in TITLES or KIND_TITLES.get(lines[index].key) == other.series)
+                and (not is_under(lines[index], own) or (is_shared and lines[index].path == home))
+            )
+            ends.append(_kind_end(lines, begin, next(titles, following), home))
         else:
             ends.append(following)
     return ends
@@ -169,9 +208,9 @@ def _outer_end(lines: Sequence[Line], marks: Sequence[Mark | None], begins: Sequ
     """Where the last item of all ends: with the way back to the duties if all others do, else with its list."""
     last = begins[-1]
     others = [lines[begin:end] for begin, end in zip(begins, ends[:-1], strict=False)]
-    if all(any(_BACK_RE.search(line.text) for line in item) for item in others):
+    if all(any(_way_back(line.text) for line in item) for item in others):
         for index in range(last, len(lines)):
-            if _BACK_RE.search(lines[index].text):
+            if _way_back(lines[index].text):
                 return index + 1
     mark = marks[last]
     home = _home(lines, marks, begins, mark.series if mark else "")
@@ -195,9 +234,21 @@ def _home(lines: Sequence[Line], marks: Sequence[Mark | None], begins: Sequence[
     return own[0].path[: min(depths)] if depths else own[0].path[:-1]
 
 
+def _way_back(text: str) -> re.Match[str] | None:
+    """The link at the end of an item; it is short, and a text is not searched for it from the beginning."""
+    if "ack to" not in text[-_LONGEST_WAY_BACK:]:
+        return None
+    return _BACK_RE.search(text, max(0, len(text) - _LONGEST_WAY_BACK))
+
+
+def _forth(text: str) -> str:
+    back = _way_back(text)
+    return text[: back.start()] if back else text
+
+
 def _ksb(lines: Sequence[Line], mark: Mark, sign: str) -> Ksb:
-    words = [words_after(mark, sign), *(line.text for line in lines[1:])]
-    text = ksb_text(" ".join(_BACK_RE.sub("", part) if "ack to" in part.casefold() else part for part in words), mark.series)
+    words = [_forth(words_after(mark, sign)), *(_forth(line.text) for line in lines[1:])]
+    text = ksb_text(" ".join(words), mark.series)
     if not text:
         raise ParseError("P-KSB-CODES", f"{mark.series}{mark.number} has no words.")
     return Ksb(kind=cast(Kind, mark.series), position=mark.number, text=text)

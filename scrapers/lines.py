@@ -7,17 +7,15 @@ changes, its words stay.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 
 from scrapers.prose import INLINE
 
-_INLINE: Final = INLINE | frozenset("data dfn kbd output samp time var wbr".split())
+_INLINE: Final = INLINE | frozenset(("data", "dfn", "kbd", "output", "samp", "time", "var", "wbr"))
 _BOLD: Final = frozenset(("b", "strong"))
-_LINK: Final = frozenset(("a", "button"))
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 # A table's row groups are no level of their own, so that the rows below a head count on from it.
 _ROW_GROUPS: Final = frozenset(("tbody", "tfoot", "thead"))
@@ -26,26 +24,36 @@ _CELLS: Final = frozenset(("td", "th"))
 _HOLDERS: Final = frozenset(("dd", "dt", "li", "td", "th"))
 _WRAPPERS: Final = frozenset(("div", "p"))
 _UNSEEN: Final = frozenset(
-    "audio canvas datalist head iframe math nav noscript object script select style svg template textarea title video".split()
+    (
+        *("audio", "canvas", "iframe", "math", "object", "svg", "video"),
+        *("datalist", "select", "textarea"),
+        *("head", "noscript", "script", "style", "template", "title"),
+        "nav",
+    )
 )
 _UNSEEN_ROLES: Final = frozenset(("navigation", "tab", "tablist"))
 _SECTIONS: Final = frozenset(("article", "aside", "main", "section"))
+_LONGEST_LABEL: Final = 80
+# The attributes that can hide an element.
+_HIDING: Final = frozenset(("aria-hidden", "hidden", "role", "style"))
 _HIDDEN_STYLE_RE: Final = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 
 Path = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+# A tuple, since a page makes hundreds of them and parsing one is to cost little beside its tree.
+class Line(NamedTuple):
     """What stands between two cuts. Every element that is not inline cuts, and so does `<br>`.
 
-    `path` is the place of the block the line stands in: the position among its sibling blocks, from
+    `key` is the text to know a label or title by, '' for one too long for either. `path` is the place
+    of the block the line stands in: the position among its sibling blocks, from
     the root down; for a cell its column. `tag` is the block's element, for a paragraph in a cell or
     list item that one. `pieces` are its texts as the inline elements divide it; `is_lead_apart`: the
     first of them fills an element of its own.
     """
 
     text: str
+    key: str
     pieces: tuple[str, ...]
     is_lead_apart: bool
     path: Path
@@ -54,11 +62,6 @@ class Line:
     is_bold: bool
     is_link: bool
     is_main: bool
-
-    @property
-    def key(self) -> str:
-        """The words to know a label or title by."""
-        return label_key(self.text)
 
 
 def label_key(text: str) -> str:
@@ -109,25 +112,29 @@ def words_of(lines: Sequence[Line]) -> str:
 def visible_lines(soup: BeautifulSoup) -> tuple[Line, ...]:
     """The lines a visitor sees, in document order, without the site's own header, navigation and footer."""
     reader = _Reader()
-    root = _Block(path=(), tag="", level=0, is_main=False, is_section=False)
-    reader.children(soup, root, is_inline=False, is_bold=False, is_link=False)
+    root = _Block((), "", 0, is_main=False, is_section=False)
+    reader.children(soup, root, is_bold=False, is_link=False)
     reader.cut(root)
     return tuple(reader.lines[: reader.end()])
 
 
 class _Block:
-    """The block being read; `seats` is the next free place in it, `taken` what cells of earlier rows reach into."""
+    """The block being read; `seats` is the next free place in it.
+
+    `reach` is shared by a table and its rows: how many more rows a cell above takes a column of.
+    `taken` are the columns that such cells take from this row.
+    """
 
     __slots__ = ("is_main", "is_section", "level", "path", "reach", "seats", "tag", "taken")
 
-    def __init__(self, *, path: Path, tag: str, level: int, is_main: bool, is_section: bool) -> None:
+    def __init__(self, path: Path, tag: str, level: int, *, is_main: bool, is_section: bool) -> None:
         self.path = path
         self.tag = tag
         self.level = level
         self.is_main = is_main
         self.is_section = is_section
         self.seats = 0
-        self.reach: dict[int, int] = {}
+        self.reach: dict[int, int] | None = None
         self.taken: frozenset[int] = frozenset()
 
 
@@ -138,25 +145,39 @@ class _Reader:
         self.lines: list[Line] = []
         self._pieces: list[str] = []
         self._is_lead_apart = False
-        self._is_bold = True
-        self._is_link = True
+        self._is_bold = False
+        self._is_link = False
         self._footers: list[tuple[int, int]] = []
         self._has_title = False
 
-    def children(self, tag: Tag, block: _Block, *, is_inline: bool, is_bold: bool, is_link: bool) -> None:
-        for child in tag.contents:
-            kind = type(child)
-            if kind is NavigableString:
-                self._text(str(child), is_apart=is_inline and len(tag.contents) == 1, is_bold=is_bold, is_link=is_link)
+    def children(self, tag: Tag, block: _Block, *, is_bold: bool, is_link: bool, is_inline: bool = False) -> None:
+        """Read what an element holds; `is_inline`: the element itself does not cut."""
+        contents = tag.contents
+        for child in contents:
+            if type(child) is NavigableString:
+                text = str(child)
+                if not text or text.isspace():
+                    if self._pieces and self._pieces[-1] != " ":
+                        self._pieces.append(" ")
+                    continue
+                if not self._pieces:
+                    self._is_lead_apart = is_inline and len(contents) == 1
+                    self._is_bold = is_bold
+                    self._is_link = is_link
+                else:
+                    self._is_bold = self._is_bold and is_bold
+                    self._is_link = self._is_link and is_link
+                self._pieces.append(text)
             elif isinstance(child, Tag):
                 name = child.name
+                if child.attrs and not _HIDING.isdisjoint(child.attrs) and _is_hidden(child, is_inline=name in _INLINE):
+                    continue
                 if name in _INLINE:
-                    if not (child.attrs and _is_hidden(child, is_inline=True)):
-                        self.children(child, block, is_inline=True, is_bold=is_bold or name in _BOLD, is_link=is_link or name in _LINK)
+                    self.children(child, block, is_bold=is_bold or name in _BOLD, is_link=is_link or name == "a", is_inline=True)
                 elif name == "br":
                     self.cut(block)
-                elif name not in _UNSEEN and not ((child.attrs or name == "dialog") and _is_hidden(child, is_inline=False)):
-                    self._block(child, name, block, is_bold=is_bold, is_link=is_link or name in _LINK)
+                elif name not in _UNSEEN and not (name == "dialog" and "open" not in child.attrs):
+                    self._block(child, name, block, is_bold=is_bold, is_link=is_link or name == "button")
 
     def cut(self, block: _Block) -> None:
         """End the line being read."""
@@ -166,9 +187,11 @@ class _Reader:
         self._pieces = []
         if pieces[-1] == " ":
             pieces.pop()
+        text = " ".join("".join(pieces).split())
         self.lines.append(
             Line(
-                text=" ".join("".join(pieces).split()),
+                text=text,
+                key=text.rstrip(" :").casefold() if len(text) <= _LONGEST_LABEL else "",
                 pieces=tuple(pieces),
                 is_lead_apart=self._is_lead_apart,
                 path=block.path,
@@ -179,7 +202,6 @@ class _Reader:
                 is_main=block.is_main,
             )
         )
-        self._is_bold = self._is_link = True
 
     def end(self) -> int:
         """Where the page's own footer begins: only what is last on a page is its footer, any other footer is a card's."""
@@ -188,17 +210,6 @@ class _Reader:
             end = self._footers.pop()[0]
         return end
 
-    def _text(self, text: str, *, is_apart: bool, is_bold: bool, is_link: bool) -> None:
-        if not text or text.isspace():
-            if self._pieces and self._pieces[-1] != " ":
-                self._pieces.append(" ")
-            return
-        if not self._pieces:
-            self._is_lead_apart = is_apart
-        self._pieces.append(text)
-        self._is_bold = self._is_bold and is_bold
-        self._is_link = self._is_link and is_link
-
     def _block(self, tag: Tag, name: str, parent: _Block, *, is_bold: bool, is_link: bool) -> None:
         role = tag.attrs.get("role") if tag.attrs else None
         is_page_level = not parent.is_section
@@ -206,41 +217,47 @@ class _Reader:
             return
         self.cut(parent)
         if name in _ROW_GROUPS:
-            self.children(tag, parent, is_inline=False, is_bold=is_bold, is_link=is_link)
+            self.children(tag, parent, is_bold=is_bold, is_link=is_link)
             self.cut(parent)
             return
         level = _HEADINGS.get(name, parent.level)
         self._has_title = self._has_title or level == 1
+        is_main = role == "main" or name == "main"
         block = _Block(
-            path=(*parent.path, _seat(tag, name, parent)),
-            tag=parent.tag if name in _WRAPPERS and parent.tag in _HOLDERS else name,
-            level=level,
-            is_main=parent.is_main or name == "main" or role == "main",
-            is_section=parent.is_section or name in _SECTIONS or role == "main",
+            (*parent.path, _seat(tag, parent) if name in _CELLS else parent.seats),
+            parent.tag if name in _WRAPPERS and parent.tag in _HOLDERS else name,
+            level,
+            is_main=is_main or parent.is_main,
+            is_section=is_main or parent.is_section or name in _SECTIONS,
         )
-        if name == "tr":
-            block.taken = frozenset(column for column, rows in parent.reach.items() if rows > 0)
-            parent.reach = {column: rows - 1 for column, rows in parent.reach.items() if rows > 1}
+        if name not in _CELLS:
+            parent.seats += 1
+        if name == "table":
+            block.reach = {}
+        elif name == "tr" and parent.reach is not None:
             block.reach = parent.reach
+            block.taken = frozenset(parent.reach)
+            for column in block.taken:
+                parent.reach[column] -= 1
+                if not parent.reach[column]:
+                    del parent.reach[column]
         begin = len(self.lines)
-        self.children(tag, block, is_inline=False, is_bold=is_bold, is_link=is_link)
+        self.children(tag, block, is_bold=is_bold, is_link=is_link)
         self.cut(block)
         if is_page_level and (name == "footer" or role == "contentinfo"):
             self._footers.append((begin, len(self.lines)))
 
 
-def _seat(tag: Tag, name: str, parent: _Block) -> int:
-    seat = parent.seats
-    if name not in _CELLS:
-        parent.seats += 1
-        return seat
-    while seat in parent.taken:
+def _seat(cell: Tag, row: _Block) -> int:
+    """The column of a cell, and the row made ready for the next one."""
+    seat = row.seats
+    while seat in row.taken:
         seat += 1
-    width = _span(tag, "colspan")
-    parent.seats = seat + width
-    rows = _span(tag, "rowspan")
-    if rows > 1:
-        parent.reach.update(dict.fromkeys(range(seat, seat + width), rows - 1))
+    width = _span(cell, "colspan")
+    row.seats = seat + width
+    rows = _span(cell, "rowspan")
+    if rows > 1 and row.reach is not None:
+        row.reach.update(dict.fromkeys(range(seat, seat + width), rows - 1))
     return seat
 
 
@@ -259,7 +276,5 @@ def _is_hidden(tag: Tag, *, is_inline: bool) -> bool:
     if "hidden" in attrs and attrs["hidden"] != "until-found":
         return True
     if is_inline and attrs.get("aria-hidden") == "true":
-        return True
-    if tag.name == "dialog" and "open" not in attrs:
         return True
     return attrs.get("role") in _UNSEEN_ROLES or ("style" in attrs and _HIDDEN_STYLE_RE.search(str(attrs["style"])) is not None)

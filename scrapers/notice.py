@@ -26,5 +26,5 @@ STATUS_RE: Final = re.compile(
 
 def notice_text(lines: Iterable[str]) -> str | None:
     """One text of several banner lines; the API joins its banners with ';', a page gives them lines of their own."""
-    parts = (without_addresses(plain(part)) for line in lines for part in plain(line).split(";"))
+    parts = (part.strip() for line in lines for part in without_addresses(plain(line)).split(";"))
     return "; ".join(part for part in parts if part and not STATUS_RE.match(part)) or None

@@ -14,14 +14,14 @@ from bs4 import BeautifulSoup
 
 from schemas.record import IN_DEVELOPMENT, PROPOSAL, STATUSES, WITHDRAWN, Record
 from schemas.rules import Finding
-from schemas.text import plain
+from schemas.text import plain, said
 from scrapers.addresses import blank_addresses
 from scrapers.api import version_number
 from scrapers.details import SUMMARY_TITLES, TITLES, Details, is_loading, read_details
 from scrapers.grids import find_grid, rows_of
 from scrapers.lines import Line, labelled, visible_lines, words_of
 from scrapers.notice import notice_text
-from scrapers.panel import Panel, find_panel, is_label, read_day, read_panel
+from scrapers.panel import Panel, find_panel, read_day, read_panel
 from scrapers.reading import ParseError, Reading
 
 PARSER_VERSION: Final = "page-1"
@@ -52,11 +52,22 @@ _HIDDEN_INPUT_RE: Final = re.compile(rb"""\btype\s*=\s*["']?hidden\b|token|csrf|
 _TOKEN_META_RE: Final = re.compile(rb"csrf|xsrf|token|nonce|verification|request-?id|session|trace", re.IGNORECASE)
 _NONCE_RE: Final = re.compile(rb"""nonce=(?<=\snonce=)(?:"[^"]*"|'[^']*'|[^\s"'>]+)""")
 _DATA_TOKEN_RE: Final = re.compile(
-    rb"""data-(?<=\sdata-)(?P<name>(?:[a-z]+-)*(?:csrf|xsrf|token|nonce|cfemail)(?:-[a-z]+)*)=(?:"[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE
+    rb"""data-(?<=\sdata-)(?P<name>(?:[a-z]+-)*(?:csrf|xsrf|token|nonce|cfemail)(?:-[a-z]+)*)=(?:"[^"]*"|'[^']*'|[^\s"'>]+)"""
 )
 # Words around the notices that are the site's own.
 _CHROME: Final = frozenset(
-    ("apprenticeships", "contents", "home", "important", "notice", "notices", "print", "print occupational standard", "share", "skip to main content")
+    (
+        "apprenticeships",
+        "contents",
+        "home",
+        "important",
+        "notice",
+        "notices",
+        "print",
+        "print occupational standard",
+        "share",
+        "skip to main content",
+    )
 )
 # A standard that was never finished may show nothing of its details yet.
 _DRAFTS: Final = frozenset((IN_DEVELOPMENT, PROPOSAL, WITHDRAWN))
@@ -165,10 +176,10 @@ def take_apart(body: bytes, *, required: Sequence[str]) -> Sheet:
     return Sheet(
         title=plain(words_of([line for line in lines if line.level == 1 and line.path == lines[title_at].path])),
         notice=notice_text(notices),
-        overview=plain(" ".join(overview)) or None,
+        overview=said(plain(" ".join(overview))),
         panel=panel,
         details=tuple(rest),
-        log=tuple(lines[log_at:]),
+        log=tuple(lines[i] for i in range(log_at, len(lines)) if i not in panel.lines),
     )
 
 
@@ -185,10 +196,11 @@ def _tree(body: bytes) -> BeautifulSoup:
 
 
 def _details_at(lines: Sequence[Line], panel_at: int) -> int | None:
+    """The title of the details, or without one the title of their first section."""
     for titles in (TITLES, SUMMARY_TITLES, frozenset(("occupation duties",))):
         found = [i for i, line in enumerate(lines) if line.key in titles and i != panel_at]
         if found:
-            return found[0]
+            return min(found, key=lambda i: (not lines[i].level, not any(line.key in SUMMARY_TITLES for line in lines[i + 1 : i + 8]), i))
     return None
 
 
@@ -207,24 +219,34 @@ def _panel_limit(lines: Sequence[Line], panel_at: int, details_at: int | None, t
 
 
 def _log_at(lines: Sequence[Line], details_at: int) -> int:
-    """The version log: the last line with its title; the prose above may hold the words too."""
-    return next((i for i in range(len(lines) - 1, details_at, -1) if lines[i].key == _LOG_TITLE), len(lines))
+    """The version log: the last line with its title, if the prose above does not just hold the words.
+
+    Raises ParseError (P-BAD-VALUE) for a title with nothing below that can be read.
+    """
+    for index in range(len(lines) - 1, details_at, -1):
+        line = lines[index]
+        if line.key == _LOG_TITLE:
+            if any(labelled(other, _LOG_ROLES.__contains__) for other in lines[index + 1 : index + 8]):
+                return index
+            if line.level:
+                raise ParseError("P-BAD-VALUE", "The version log cannot be read.")
+    return len(lines)
 
 
 def _notices(lines: Sequence[Line], title_at: int, details_at: int, panel: Panel) -> tuple[list[str], list[str]]:
     """What stands between title, panel and details: the notices, and the overview under its own title."""
-    title = lines[title_at].key
+    title = lines[title_at].text
     texts: tuple[list[str], list[str]] = ([], [])
     is_overview = False
     last = max(panel.lines)
     for index, line in enumerate(lines[:details_at]):
         if index in panel.lines:
             is_overview = False
-        elif line.level == 1 or line.key in _CHROME or line.key == title:
+        elif line.level == 1 or line.key in _CHROME or line.text == title:
             continue
         elif line.key == _OVERVIEW_TITLE:
             is_overview = True
-        elif index < title_at and (line.is_link or line.level or not line.is_main):
+        elif index < title_at and (line.is_link or not line.is_main):
             continue
         elif not (index > last and line.is_link):
             texts[is_overview].append(line.text)
@@ -243,7 +265,7 @@ def _own_change(lines: Sequence[Line], version: str | None) -> tuple[dict[str, A
     """The version log's row of this version; a page in revision has the row that says so, if it is the only one."""
     if not lines:
         return {}, ()
-    grid = find_grid(lines, _LOG_ROLES)
+    grid = find_grid(lines, _LOG_ROLES, "version")
     if grid is not None:
         rows = [{role: words_of(cells) for role, cells in row.items()} for row in rows_of(grid, lines).values()]
         findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=f"column {text[:60]}") for text in grid.unknown)
@@ -255,7 +277,7 @@ def _own_change(lines: Sequence[Line], version: str | None) -> tuple[dict[str, A
     if len(own) != 1:
         return {}, findings
     return {
-        "change_note": plain(own[0].get("change")) or None,
+        "change_note": said(plain(own[0].get("change"))),
         "earliest_start_on": _log_day(own[0], "earliest"),
         "latest_start_on": _log_day(own[0], "latest"),
     }, findings

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from schemas.rules import Finding
-from schemas.text import plain
+from schemas.text import plain, said
 from scrapers.api import version_number
 from scrapers.lines import Line, Path, common_path, is_under, label_key, labelled
 from scrapers.reading import ParseError
@@ -32,10 +32,6 @@ _NOT_SET: Final = frozenset(("", "-", "n/a", "none", "not set", "tbc"))
 _TICK_RE: Final = re.compile(r"(?:(?:un|not )?ticked )?[a-z][a-z -]{0,40} approved", re.IGNORECASE)
 
 Value = str | int | bool | date | None
-
-
-def _words(text: str) -> str | None:
-    return None if text == "None" else text or None
 
 
 def _reference(text: str) -> str:
@@ -103,7 +99,7 @@ class Field:
 
 
 FIELDS: Final[Mapping[str, Field]] = {
-    "status": Field(column="status", read=_words),
+    "status": Field(column="status", read=said),
     "reference": Field(column="reference", read=_reference),
     "version": Field(column="version", read=_version),
     "level": Field(column="level", read=_level),
@@ -111,12 +107,12 @@ FIELDS: Final[Mapping[str, Field]] = {
     "typical duration to gateway": Field(column="typical_duration_months", read=_months),
     "typical epa period": Field(column="epa_period_months", read=_months),
     "maximum funding": Field(column="max_funding_gbp", read=_pounds),
-    "route": Field(column="route", read=_words),
-    "integration": Field(column="integration", read=_words),
+    "route": Field(column="route", read=said),
+    "integration": Field(column="integration", read=said),
     "date updated": Field(column="changed_on", read=read_day),
     "approved for delivery": Field(column="approved_on", read=_any_day),
     "lars code": Field(column="lars_code", read=_number),
-    "eqa provider": Field(column="eqa_provider", read=_words),
+    "eqa provider": Field(column="eqa_provider", read=said),
     "regulated occupation": Field(column="is_regulated", read=_yes),
 }
 # Labels that are known and not read: the words say nothing a record keeps, or name people.
@@ -154,14 +150,20 @@ def is_label(key: str) -> bool:
 
 def find_panel(lines: Sequence[Line]) -> int | None:
     """The line the panel begins with: its title, or without one the first label of the list that names the reference."""
-    labels = [found[0] if (found := labelled(line, is_label)) else None for line in lines]
     for index, line in enumerate(lines):
-        if line.key == TITLE and any(label in FIELDS for label in labels[index + 1 : index + 4]):
+        near = lines[index + 1 : index + 4]
+        if line.key == TITLE and near and near[0].key != TITLE and any(_label(other) in FIELDS for other in near):
             return index
+    labels = [_label(line) for line in lines]
     for index, label in enumerate(labels):
         if label in ("reference", "status") and "reference" in labels[index : index + 6] and "level" in labels[index : index + 24]:
             return index
     return None
+
+
+def _label(line: Line) -> str | None:
+    found = labelled(line, is_label)
+    return found[0] if found else None
 
 
 @dataclass(slots=True, kw_only=True)

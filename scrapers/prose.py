@@ -11,8 +11,9 @@ from typing import Final
 import lxml.html
 from lxml import etree
 
-from schemas.text import plain
+from schemas.text import plain, visible
 
+_UNSEEN: Final = frozenset({"style", "script", "title"})
 _TAG_RE: Final = re.compile(r"<[a-zA-Z/!]")
 # Elements that do not end a word; the text around any other one is apart.
 INLINE: Final = frozenset(
@@ -51,16 +52,16 @@ def prose_text(field: str) -> str:
     markup = html.unescape(field)
     if not _TAG_RE.search(markup):
         return plain(markup)
-    root = lxml.html.fragment_fromstring(markup, create_parent="div")
-    return plain("".join(_pieces(root)))
+    root = lxml.html.document_fromstring(f"<html><body><div>{markup}</div></body></html>")
+    return visible("".join(_pieces(root)))
 
 
 def _pieces(root: lxml.html.HtmlElement) -> Iterator[str]:
-    for event, element in etree.iterwalk(root, events=("start", "end", "comment")):
-        is_inline = element.tag in INLINE
+    for event, element in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
+        is_apart = event in ("start", "end") and element.tag not in INLINE
         if event == "start":
-            yield "" if is_inline else " "
-            yield element.text or ""
+            yield " " if is_apart else ""
+            yield "" if element.tag in _UNSEEN else element.text or ""
         else:
-            yield "" if is_inline else " "
-            yield (element.tail or "") if element is not root else ""
+            yield " " if is_apart else ""
+            yield element.tail or ""

@@ -5,13 +5,14 @@ Belongs here: asking politely, and saying in one value what came of it. Not here
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3
 from protego import Protego
 
 from schemas.text import plain
@@ -94,15 +95,21 @@ class Site:
 
     def fetch(self, path: str) -> Capture:
         """Ask for a path: robots.txt first, then politely and more than once where that can help."""
-        url = self.url(path)
+        return self._follow(self.url(path), self._barred)
+
+    def _follow(self, url: str, barred: Callable[[str], Capture | None]) -> Capture:
+        """Ask for an address and go where it redirects to, as long as that is on the site and nothing bars it."""
         for _ in range(_REDIRECTS + 1):
-            barred = self._barred(url)
-            if barred:
-                return barred
+            bar = barred(url)
+            if bar:
+                return bar
             capture, location = self._ask(url)
             if location is None:
                 return capture
-            target = urljoin(url, location)
+            try:
+                target = urljoin(url, location)
+            except ValueError:
+                target = location
             if not self._is_allowed(target):
                 return Capture(
                     url=url, outcome="refused", status_code=capture.status_code, reason=f"It redirects off the site, to {target[:200]}."
@@ -115,21 +122,24 @@ class Site:
         self.session.close()
 
     def _is_allowed(self, url: str) -> bool:
-        host, own = urlsplit(url).netloc.lower(), urlsplit(self.address).netloc.lower()
-        return urlsplit(url).scheme in ("http", "https") and (host == own or (own in _PUBLISHER_HOSTS and host in _PUBLISHER_HOSTS))
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        host, own = parts.netloc.lower(), urlsplit(self.address).netloc.lower()
+        return parts.scheme in ("http", "https") and (host == own or {host, own} <= _PUBLISHER_HOSTS)
 
     def _barred(self, url: str) -> Capture | None:
         """The capture that stands in for one robots.txt does not allow, or None where it does."""
         parts = urlsplit(url)
         root = f"{parts.scheme}://{parts.netloc}"
         if root not in self._robots:
-            answer, location = self._ask(f"{root}/robots.txt")
+            answer = self._follow(f"{root}/robots.txt", lambda _: None)
             if answer.outcome == "unreachable":
                 self._robots[root] = answer
             else:
                 # RFC 9309: no robots.txt (any 4xx) allows everything.
-                rules = answer.body.decode("utf-8", "replace") if answer.outcome == "served" and location is None else ""
-                self._robots[root] = Protego.parse(rules)
+                self._robots[root] = Protego.parse(answer.body.decode("utf-8", "replace"))
         robots = self._robots[root]
         if isinstance(robots, Capture):
             return Capture(
@@ -149,6 +159,9 @@ class Site:
                 capture, location, retry_after = self._once(url)
             except requests.RequestException as error:
                 capture, location, retry_after = Capture(url=url, outcome="unreachable", reason=_said(error)), None, None
+            except ValueError:
+                # The library itself reads where a redirect points to, and stumbles over what is no address.
+                return Capture(url=url, outcome="refused", reason="It redirects to what is no address."), None
             if capture.outcome != "unreachable":
                 return capture, location
             if attempt + 1 < _ATTEMPTS:
@@ -177,7 +190,7 @@ class Site:
                 reason = f"The site answered {status} {response.reason or ''}".rstrip() + "."
                 return Capture(url=url, outcome="refused", status_code=status, reason=reason), None, None
             body = bytearray()
-            for chunk in response.iter_content(_CHUNK_BYTES):
+            for chunk in _chunks(response):
                 body += chunk
                 if len(body) > self.limits.size_bytes:
                     reason = f"The body is larger than {self.limits.size_bytes:,} bytes."
@@ -196,14 +209,27 @@ class Site:
         self._free_at[host] = max(now, self._free_at.get(host, now)) + 1 / self.requests_per_second
 
 
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """The decoded body as it arrives; requests' own iterator waits for whole chunks, so a dripping body would beat the clock."""
+    try:
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            yield chunk
+    except urllib3.exceptions.ProtocolError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+    except urllib3.exceptions.DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from error
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(error) from error
+
+
 def _retry_after(response: requests.Response) -> float | None:
     """Seconds the site asks us to wait: a number, or a date counted from the site's own clock."""
     value = response.headers.get("Retry-After", "")
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(response.headers.get("Date", ""))).total_seconds())
-    except ValueError:
+    except (TypeError, ValueError):
         return None
 
 

@@ -6,8 +6,8 @@ Belongs here: replaying nights and asking what came of them. Not here: any expec
 import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ Rows = list[dict[str, Any]]
 
 def night(number: int) -> datetime:
     """The moment the given night's run stands for, naive UTC."""
-    return datetime(2026, 3, number, 5, tzinfo=UTC).replace(tzinfo=None)
+    return datetime(2026, 3, 1, 5, tzinfo=UTC).replace(tzinfo=None) + timedelta(days=number - 1)
 
 
 def no_progress(what: str, done: int, total: int) -> None:
@@ -68,18 +68,42 @@ class Watch:
         self, address: str, *, sources: Sequence[str] = ("api",), only: Sequence[str] | None = None, at: datetime | None = None
     ) -> Rows:
         """One run over a site that is already there."""
-        self.runs += 1
-        run = Run(
+        self._capture(address, sources, only, at)
+        return self.work()
+
+    def capture(self, records: Sequence[Mapping[str, Any]], *, sources: Sequence[str] = ("api",)) -> None:
+        """The first half of a run: it dies before anything is read."""
+        with SampleSite([records]) as sample_site:
+            self._capture(sample_site.url, sources, None, None)
+
+    def work(self) -> Rows:
+        """The second half, for everything that waits; returns the new changes."""
+        run = self._run((), None)
+        with self.open() as db:
+            self.counts = take_snapshots(db, run, no_progress)
+            found = find_changes(db, run)
+            for row in db.rows("SELECT run_id, observed_at FROM runs WHERE finished_at IS NULL"):
+                status, message = run_outcome(db, row["run_id"])
+                finish_run(db, row["run_id"], finished_at=row["observed_at"], status=status, message=message)
+            publish(db, self.data)
+        return found
+
+    def _run(self, sources: Sequence[str], only: Sequence[str] | None, at: datetime | None = None) -> Run:
+        return Run(
             run_id=f"run-{self.runs}",
             observed_at=at or night(self.runs),
             data=self.data,
             sources=tuple(sources),
             only=tuple(only) if only else None,
         )
+
+    def _capture(self, address: str, sources: Sequence[str], only: Sequence[str] | None, at: datetime | None) -> None:
+        self.runs += 1
+        run = self._run(sources, only, at)
         site = Site(
             address=address, contact="tests@example.org", version="0", clock=time.monotonic, sleep=lambda _: None, requests_per_second=1e9
         )
-        with self.open() as db:
+        with closing(site), self.open() as db:
             start_run(
                 db,
                 run_id=run.run_id,
@@ -92,13 +116,6 @@ class Watch:
             for source, capture in (("api", capture_api), ("page", capture_pages), ("occupation", capture_occupations)):
                 if source in sources:
                     self.captured[source] = capture(db, site, run, no_progress)
-            self.counts = take_snapshots(db, run, no_progress)
-            found = find_changes(db, run)
-            status, message = run_outcome(db, run.run_id)
-            finish_run(db, run.run_id, finished_at=run.observed_at, status=status, message=message)
-            publish(db, self.data)
-        site.close()
-        return found
 
     @contextmanager
     def open(self) -> Iterator[Warehouse]:

@@ -94,7 +94,10 @@ def open_warehouse(data: Path) -> Iterator[Warehouse]:
 
     Raises WarehouseBusyError, naming the process that holds it, and WarehouseError.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseError(f"{data} cannot be a data folder: {error.strerror}. Name another one with --data.") from error
     path = data / "warehouse.duckdb"
     try:
         connection = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})

@@ -30,7 +30,8 @@ def column_type(dtype: pl.DataType) -> str:
 def create_table(table: Table) -> Iterator[str]:
     """Statements that create a table as its model says, with comments."""
     columns = [f"{name} {column_type(dtype)}{'' if nullable else ' NOT NULL'}" for name, dtype, nullable, _ in table.columns()]
-    yield f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(columns)}, PRIMARY KEY ({', '.join(table.key)}))"
+    columns += [f"PRIMARY KEY ({', '.join(table.key)})"] if table.key else []
+    yield f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(columns)})"
     yield f"COMMENT ON TABLE {table.name} IS {quoted(table.description)}"
     for name, _, _, description in table.columns():
         yield f"COMMENT ON COLUMN {table.name}.{name} IS {quoted(description)}"

@@ -54,7 +54,11 @@ def read_body(folder: Path, row: dict[str, Any]) -> bytes:
     try:
         with (folder / row["pack"]).open("rb") as pack:
             pack.seek(row["offset_bytes"])
-            body = zstandard.ZstdDecompressor().decompress(pack.read(row["stored_bytes"]), max_output_size=row["size_bytes"])
+            stored = pack.read(row["stored_bytes"])
+        # A damaged header can claim any size; believing it would ask for that much memory.
+        if zstandard.frame_content_size(stored) != row["size_bytes"]:
+            raise EvidenceError(f"evidence {row['sha256']} in {row['pack']} is not what was stored: it has another size")
+        body = zstandard.ZstdDecompressor().decompress(stored)
     except (OSError, zstandard.ZstdError) as error:
         raise EvidenceError(f"evidence {row['sha256']} in {row['pack']} cannot be read: {error}") from error
     if sha256(body) != row["sha256"]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import duckdb
 
 from schemas.events import EVENTS
+from schemas.record import ATTRIBUTES, Content, Duty, Ksb, Record
 from warehouse.database import WarehouseError
 from warehouse.publish import PUBLISHED
 
@@ -83,7 +84,7 @@ def version(reader: Queryable, reference: str, number: str | None, as_of: dateti
     found = reader.rows(
         f"""
         SELECT * FROM {source} WHERE reference = ? AND (?::VARCHAR IS NULL OR version = ?)
-        ORDER BY status = 'Approved for delivery' DESC NULLS LAST, [CAST(part AS INTEGER) FOR part IN string_split(version, '.')] DESC
+        ORDER BY coalesce(status = 'Approved for delivery', false) DESC, [CAST(part AS INTEGER) FOR part IN string_split(version, '.')] DESC
         LIMIT 1""",
         [*moments, reference, number, number],
     )
@@ -108,6 +109,41 @@ def content(reader: Queryable, snapshot_id: str) -> dict[str, list[Row]]:
         ),
         "options": reader.rows(f"SELECT o.position, o.title FROM content_options o {by_snapshot} ORDER BY position", [snapshot_id]),
     }
+
+
+def record(reader: Queryable, row: Row) -> Record:
+    """A version's row as the record it was read as, without the publisher's ids, which are only in the evidence."""
+    parts = content(reader, row["snapshot_id"])
+    values: dict[str, Any] = {name: tuple(row[name] or ()) if isinstance(row[name], list) else row[name] for name in ATTRIBUTES}
+    return Record(
+        **values,
+        content=Content(
+            ksbs=tuple(Ksb(kind=k["kind"], position=k["position"], text=k["text"], options=tuple(k["options"])) for k in parts["ksbs"]),
+            duties=tuple(
+                Duty(
+                    number=d["duty_number"],
+                    text=d["text"],
+                    codes=tuple(d["codes"]),
+                    criteria=d["criteria"] or "",
+                    is_core=d["is_core"],
+                    options=tuple(d["options"]),
+                )
+                for d in parts["duties"]
+            ),
+            options=tuple(option["title"] for option in parts["options"]),
+        ),
+    )
+
+
+def versions_of(reader: Queryable, reference: str) -> list[str]:
+    """The versions of a standard there are, oldest first."""
+    rows = reader.rows(
+        """
+        SELECT DISTINCT version, [CAST(part AS INTEGER) FOR part IN string_split(version, '.')] AS numbers
+        FROM version_history WHERE reference = ? ORDER BY numbers""",
+        [reference],
+    )
+    return [row["version"] for row in rows]
 
 
 def runs(reader: Queryable, limit: int) -> list[Row]:

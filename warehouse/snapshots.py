@@ -219,9 +219,7 @@ def write_observed(db: Warehouse, batch: Batch, observed: Observed, parser_versi
         _mark_checked(db, batch, observed.checked, parser_version)
         _mark_absent(db, batch, observed.absent, observed.missing)
         _mark_stale(db, batch, observed.stale)
-        transitions = [
-            {name: getattr(t, name) for name in Transition.__slots__} | {"is_compared": t.is_baseline} for t in observed.transitions
-        ]
+        transitions = [{name: getattr(t, name) for name in Transition.__slots__} | {"is_compared": False} for t in observed.transitions]
         db.append(TRANSITIONS, transitions)
         db.execute(
             "DELETE FROM listings WHERE capture_id IN (SELECT capture_id FROM captures WHERE run_id = ? AND source = ?)",

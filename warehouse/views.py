@@ -46,7 +46,7 @@ VIEWS: Final = (
             SELECT * FROM current_versions
             QUALIFY row_number() OVER (
                 PARTITION BY reference
-                ORDER BY status = 'Approved for delivery' DESC NULLS LAST, {_VERSION_ORDER.format("")} DESC) = 1""",
+                ORDER BY coalesce(status = 'Approved for delivery', false) DESC, {_VERSION_ORDER.format("")} DESC) = 1""",
     ),
     View(
         name="current_ksbs",

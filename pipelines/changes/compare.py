@@ -5,14 +5,16 @@ versions that come and go (lifecycle).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pipelines.changes.align import Alignment, align
+from rapidfuzz import fuzz
+
+from pipelines.changes.align import REWORDED, Alignment, KsbMatch, match_duties, match_ksbs
 from schemas.change import Difference, joined
-from schemas.record import APPROVED, KINDS, RETIRED, WITHDRAWN, Content, Duty, Ksb, Record
+from schemas.record import APPROVED, RETIRED, WITHDRAWN, Content, Duty, Ksb, Record
 from schemas.tables import comparisons
 
 _STATUS_EVENTS: Final = {APPROVED: "version_live", RETIRED: "version_retired", WITHDRAWN: "version_withdrawn"}
@@ -56,7 +58,8 @@ def _attributes(before: Record, after: Record) -> Iterator[Difference]:
             continue
         old, new = getattr(before, column), getattr(after, column)
         if old != new and _meaning(comparison, old) != _meaning(comparison, new):
-            yield Difference(event="attribute_changed", subject=column, before=as_text(old), after=as_text(new))
+            note = came_and_went(old, new) if comparison == "set" else None
+            yield Difference(event="attribute_changed", subject=column, before=as_text(old), after=as_text(new), note=note)
 
 
 def _notice(before: Record, after: Record) -> Iterator[Difference]:
@@ -82,6 +85,12 @@ def assessment_plan(url: str | None) -> tuple[str, str] | None:
     return ("view", parts.query) if parts.query else None
 
 
+def came_and_went(old: Sequence[str], new: Sequence[str]) -> str:
+    """`+ what came, – what went` of a list that is compared as a set."""
+    came, went = [value for value in new if value not in old], [value for value in old if value not in new]
+    return ", ".join(f"{sign} {'; '.join(values)}" for sign, values in (("+", came), ("–", went)) if values)
+
+
 def as_text(value: Any) -> str | None:
     """A value as it stands in the changes table; None stays None."""
     if value is None or value == ():
@@ -97,30 +106,32 @@ def as_text(value: Any) -> str | None:
 
 def compare_content(before: Content, after: Content) -> Iterator[Difference]:
     """Differences in KSBs, duties, mapping and options; items are matched by their words."""
-    codes: dict[str, str] = {}
-    for kind in KINDS:
-        old = [ksb for ksb in before.ksbs if ksb.kind == kind]
-        new = [ksb for ksb in after.ksbs if ksb.kind == kind]
-        matched = align([ksb.text for ksb in old], [ksb.text for ksb in new])
-        codes |= {old[i].code: new[j].code for i, j in matched.pairs}
-        yield from _ksbs(old, new, matched, before.duties)
-    duties = align([duty.text for duty in before.duties], [duty.text for duty in after.duties])
-    yield from _duties(before.duties, after.duties, duties)
-    for i, j in duties.pairs:
-        yield from _mapping(before.duties[i], after.duties[j], codes)
-    yield from _options(before.options, after.options)
+    matched, duties = match_ksbs(before, after), match_duties(before, after)
+    same = [(old, new) for old, new, _ in matched.pairs], [(before.duties[p.before], after.duties[p.after]) for p in duties.pairs]
+    titles = renamed_options(before, after, [*same[0], *same[1]])
+    yield from _ksbs(matched, before.duties, titles)
+    yield from _duties(before.duties, after.duties, duties, titles)
+    codes = {old.code: new.code for old, new in same[0]}
+    for was, now in same[1]:
+        yield from _mapping(was, now, codes)
+    yield from _options(before, after, titles)
 
 
-def _ksbs(old: list[Ksb], new: list[Ksb], matched: Alignment, duties: tuple[Duty, ...]) -> Iterator[Difference]:
-    kept = {old[i].text: new[j].code for i, j in matched.pairs}
-    for i in matched.removed:
-        yield Difference(event="ksb_removed", subject=old[i].code, before=old[i].text, note=_removed_note(old[i], kept, duties))
-    for j in matched.added:
-        yield Difference(event="ksb_added", subject=new[j].code, after=new[j].text)
-    for i, j in matched.pairs:
-        if old[i].code != new[j].code:
-            yield Difference(event="ksb_relabelled", subject=new[j].code, before=old[i].code, after=new[j].code)
-        yield from _membership(new[j].code, old[i].options, new[j].options)
+def _ksbs(matched: KsbMatch, duties: tuple[Duty, ...], titles: Mapping[str, str]) -> Iterator[Difference]:
+    kept = {old.text: new.code for old, new, _ in matched.pairs}
+    for ksb in matched.removed:
+        yield Difference(event="ksb_removed", subject=ksb.code, before=ksb.text, note=_removed_note(ksb, kept, duties))
+    for ksb in matched.added:
+        yield Difference(event="ksb_added", subject=ksb.code, after=ksb.text)
+    for old, new, similarity in matched.pairs:
+        was = f"was {old.code}" if old.code != new.code else None
+        if old.kind != new.kind:
+            yield Difference(event="ksb_moved", subject=new.code, before=old.text, after=new.text, similarity=similarity, note=was)
+        elif old.text != new.text:
+            yield Difference(event="ksb_reworded", subject=new.code, before=old.text, after=new.text, similarity=similarity, note=was)
+        elif old.code != new.code:
+            yield Difference(event="ksb_relabelled", subject=new.code, before=old.code, after=new.code)
+        yield from _membership(new.code, old.options, new.options, titles)
 
 
 def _removed_note(ksb: Ksb, kept: Mapping[str, str], duties: tuple[Duty, ...]) -> str | None:
@@ -130,23 +141,29 @@ def _removed_note(ksb: Ksb, kept: Mapping[str, str], duties: tuple[Duty, ...]) -
     return "; ".join(notes) or None
 
 
-def _duties(old: tuple[Duty, ...], new: tuple[Duty, ...], matched: Alignment) -> Iterator[Difference]:
-    for i in matched.removed:
-        yield Difference(event="duty_removed", subject=old[i].label, before=old[i].text)
-    for j in matched.added:
-        yield Difference(event="duty_added", subject=new[j].label, after=new[j].text)
-    for i, j in matched.pairs:
-        if old[i].number != new[j].number:
-            yield Difference(event="duty_relabelled", subject=new[j].label, before=old[i].label, after=new[j].label)
-        if old[i].criteria != new[j].criteria:
-            yield Difference(event="criteria_changed", subject=new[j].label, before=old[i].criteria or None, after=new[j].criteria or None)
-        if old[i].is_core != new[j].is_core:
-            yield Difference(event="core_flag_changed", subject=new[j].label, before=as_text(old[i].is_core), after=as_text(new[j].is_core))
-        yield from _membership(new[j].label, old[i].options, new[j].options)
+def _duties(old: tuple[Duty, ...], new: tuple[Duty, ...], matched: Alignment, titles: Mapping[str, str]) -> Iterator[Difference]:
+    for index in matched.removed:
+        yield Difference(event="duty_removed", subject=old[index].label, before=old[index].text)
+    for index in matched.added:
+        yield Difference(event="duty_added", subject=new[index].label, after=new[index].text)
+    for pair in matched.pairs:
+        was, now = old[pair.before], new[pair.after]
+        if was.text != now.text:
+            note = f"was {was.label}" if was.number != now.number else None
+            yield Difference(
+                event="duty_reworded", subject=now.label, before=was.text, after=now.text, similarity=pair.similarity, note=note
+            )
+        elif was.number != now.number:
+            yield Difference(event="duty_relabelled", subject=now.label, before=was.label, after=now.label)
+        if was.criteria != now.criteria:
+            yield Difference(event="criteria_changed", subject=now.label, before=was.criteria or None, after=now.criteria or None)
+        if was.is_core != now.is_core:
+            yield Difference(event="core_flag_changed", subject=now.label, before=as_text(was.is_core), after=as_text(now.is_core))
+        yield from _membership(now.label, was.options, now.options, titles)
 
 
-def _membership(subject: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Difference]:
-    if set(old) != set(new):
+def _membership(subject: str, old: tuple[str, ...], new: tuple[str, ...], titles: Mapping[str, str]) -> Iterator[Difference]:
+    if {titles.get(title, title) for title in old} != set(new):
         yield Difference(event="option_membership_changed", subject=subject, before=as_text(old), after=as_text(new))
 
 
@@ -165,10 +182,33 @@ def _mapping(old: Duty, new: Duty, codes: Mapping[str, str]) -> Iterator[Differe
             yield Difference(event="mapping_added", subject=f"{new.label} → {code}", after=f"{new.label} → {code}", note=note)
 
 
-def _options(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Difference]:
-    for title in old:
-        if title not in new:
+def renamed_options(before: Content, after: Content, same: Sequence[tuple[Ksb | Duty, Ksb | Duty]]) -> dict[str, str]:
+    """Old title to new, where an option goes on under another one: with the same members, or most of its name."""
+    come = [title for title in after.options if title not in before.options]
+    renamed: dict[str, str] = {}
+    for title in before.options:
+        had = {index for index, (old, _) in enumerate(same) if title in old.options}
+        heirs = [
+            other
+            for other in come
+            if other not in renamed.values()
+            and (
+                fuzz.ratio(title, other) >= REWORDED
+                or (had and had == {index for index, (_, new) in enumerate(same) if other in new.options})
+            )
+        ]
+        if title not in after.options and heirs:
+            renamed[title] = max((fuzz.ratio(title, other), other) for other in heirs)[1]
+    return renamed
+
+
+def _options(before: Content, after: Content, titles: Mapping[str, str]) -> Iterator[Difference]:
+    for title in before.options:
+        if title in titles:
+            similarity = round(fuzz.ratio(title, titles[title]), 1)
+            yield Difference(event="option_renamed", subject=titles[title], before=title, after=titles[title], similarity=similarity)
+        elif title not in after.options:
             yield Difference(event="option_removed", subject=title, before=title)
-    for title in new:
-        if title not in old:
+    for title in after.options:
+        if title not in before.options and title not in titles.values():
             yield Difference(event="option_added", subject=title, after=title)

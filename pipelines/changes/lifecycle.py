@@ -3,25 +3,36 @@
 Belongs here: events that need more than two records of one version. Not here: the rest (compare).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
+from pipelines.changes.claim import discrepancy
 from pipelines.changes.compare import compare
 from pipelines.changes.severity import weigh
 from pipelines.changes.summary import summarise
 from schemas.change import Change, Difference, TransitionKind
 from schemas.record import IN_DEVELOPMENT, PROPOSAL, Record, version_key
 
+# Events that bring a version before the reader, who asks what is different in it.
+_ARRIVALS: Final = frozenset({"version_announced", "version_added", "version_live"})
+# What moves when the publisher says so.
+_SAID: Final = ("version", "status", "changed_on", "published_on", "approved_on", "change_note", "earliest_start_on", "latest_start_on")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What happened to one version in one observation; `new` has no before, `missing` no after."""
+    """What happened to one version in one observation; `new` has no before, `missing` no after.
+
+    `previous` is the version it takes over from, as the same source tells it.
+    """
 
     kind: TransitionKind
     version: str
     before: Record | None
     after: Record | None
+    previous: Record | None = None
 
 
 def compare_standard(reference: str, steps: Iterable[Step], *, is_new_standard: bool, versions_left: int) -> Iterator[Change]:
@@ -30,16 +41,15 @@ def compare_standard(reference: str, steps: Iterable[Step], *, is_new_standard: 
     `versions_left`: how many of its versions are still published after the observation.
     """
     ordered = sorted(steps, key=lambda step: version_key(step.version))
+    has_all_returned = versions_left == len(ordered) and all(step.kind == "returned" for step in ordered)
     for index, step in enumerate(ordered):
         differences = list(_differences(step))
-        if step.kind == "new" and is_new_standard and index == 0:
-            differences.insert(0, Difference(event="standard_added", after=step.after.title if step.after else None))
-        if step.kind == "missing" and versions_left == 0 and step is ordered[-1]:
-            differences.append(Difference(event="standard_missing", before=step.before.title if step.before else None))
-        if step.kind == "returned" and all(other.kind == "returned" for other in ordered) and versions_left == len(ordered) and index == 0:
-            differences.insert(0, Difference(event="standard_returned", after=step.after.title if step.after else None))
-        for difference in differences:
-            yield _change(reference, step, difference)
+        if step.after and index == 0 and (has_all_returned or (is_new_standard and step.kind == "new")):
+            event = "standard_returned" if has_all_returned else "standard_added"
+            differences.insert(0, Difference(event=event, after=step.after.title))
+        if step.before and step.kind == "missing" and versions_left == 0 and step is ordered[-1]:
+            differences.append(Difference(event="standard_missing", before=step.before.title))
+        yield from _changes(reference, step, differences)
 
 
 def _differences(step: Step) -> Iterator[Difference]:
@@ -54,31 +64,54 @@ def _differences(step: Step) -> Iterator[Difference]:
         yield from compare(step.before, step.after)
 
 
-def _change(reference: str, step: Step, difference: Difference) -> Change:
+def _changes(reference: str, step: Step, differences: Sequence[Difference]) -> Iterator[Change]:
     record = step.after or step.before
     if record is None:
         raise ValueError(f"{reference} {step.version}: a step needs a record before or after")
-    severity, rule = weigh(difference)
+    since_previous = compare(step.previous, step.after) if step.previous and step.after else ()
     declared = is_declared(step.before, step.after)
-    return Change(
-        reference=reference,
-        version=step.version,
-        title=record.title,
-        difference=difference,
-        severity=severity,
-        rule=rule,
-        is_declared=declared,
-        effective_on=_effective_on(difference, record),
-        summary=summarise(difference, step.version, record, is_declared=declared),
-    )
+    has_new_note = bool(step.before and step.after and step.before.change_note != step.after.change_note)
+    in_place = discrepancy(record.change_note, _revisions(differences)) if has_new_note else None
+    for difference in differences:
+        severity, rule = weigh(difference)
+        is_arrival = difference.event in _ARRIVALS
+        claim = (
+            discrepancy(record.change_note, _revisions(since_previous))
+            if is_arrival
+            else in_place
+            if difference.family == "content"
+            else None
+        )
+        yield Change(
+            reference=reference,
+            version=step.version,
+            title=record.title,
+            difference=difference,
+            severity=severity,
+            rule=rule,
+            is_declared=declared,
+            effective_on=_effective_on(difference, record),
+            summary=summarise(
+                difference,
+                step.version,
+                record,
+                is_declared=declared,
+                since_previous=since_previous if is_arrival else (),
+                previous_version=step.previous.version if step.previous and is_arrival else None,
+                claim=claim,
+            ),
+        )
+
+
+def _revisions(differences: Iterable[Difference]) -> list[Difference]:
+    return [difference for difference in differences if weigh(difference)[0] == "revision"]
 
 
 def is_declared(before: Record | None, after: Record | None) -> bool:
     """Whether the publisher said so: a version, a date or the change note moved in the same observation."""
     if before is None or after is None:
         return after is not None
-    said = ("version", "status", "changed_on", "published_on", "approved_on", "change_note", "earliest_start_on", "latest_start_on")
-    return any(getattr(before, name) != getattr(after, name) for name in said)
+    return any(getattr(before, name) != getattr(after, name) for name in _SAID)
 
 
 def _effective_on(difference: Difference, record: Record) -> date | None:

@@ -1,75 +1,111 @@
 """How much a change matters, on the publisher's own scale.
 
-Belongs here: the table of rules and choosing one. Not here: finding differences.
+Belongs here: the table of rules and choosing one. Not here: finding differences, or what kind of edit
+turned one text into another (words).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from pipelines.changes.compare import FOLLOWS
+from pipelines.changes.words import Edit, edit
 from schemas.change import Difference
 from schemas.events import Severity
+from schemas.record import APPROVED, RETIRED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityRule:
-    """A rule by event, and for attributes by column; None stands for every other column."""
+    """A rule's code, what it decides, and the sentence that says when."""
 
     code: str
     severity: Severity
     sentence: str
 
 
-_IN_FORCE: Final = SeverityRule(code="R-IN-FORCE", severity="revision", sentence="The version in force changes.")
-_COMING: Final = SeverityRule(
-    code="R-COMING", severity="adjustment", sentence="A version comes, goes or moves its dates; what is taught now stays."
-)
-_STARTS: Final = SeverityRule(code="R-STARTS", severity="revision", sentence="Starts are paused or resumed.")
-_CONTENT: Final = SeverityRule(code="R-CONTENT", severity="revision", sentence="What is learnt or assessed changes.")
-_LABEL: Final = SeverityRule(code="R-LABEL", severity="none", sentence="Only a code or a number moved; the words stayed.")
-_FOLLOWS: Final = SeverityRule(
-    code="R-MAPPING-FOLLOWS", severity="none", sentence="A link came or went with its item; the item's own change says what matters."
-)
-_FUNDING: Final = SeverityRule(code="R-FUNDING", severity="revision", sentence="Funding, level or assessment changes.")
-_FACT: Final = SeverityRule(
-    code="R-FACT", severity="adjustment", sentence="A fact changes that has no effect on what is learnt, funded or assessed."
-)
-_NOTICE: Final = SeverityRule(
-    code="R-NOTICE", severity="none", sentence="The banner says something else; what it announces is told when it comes."
-)
+def _rule(code: str, severity: Severity, sentence: str) -> tuple[str, SeverityRule]:
+    return code, SeverityRule(code=code, severity=severity, sentence=sentence)
 
-RULES: Final = (_IN_FORCE, _COMING, _STARTS, _CONTENT, _LABEL, _FOLLOWS, _FUNDING, _FACT, _NOTICE)
+
+RULES: Final[Mapping[str, SeverityRule]] = dict(
+    (
+        _rule("R-LABEL", "none", "Only a code or a number moved; the words stayed."),
+        _rule("R-MAPPING-FOLLOWS", "none", "A link came or went with its item, whose own change says what matters."),
+        _rule("R-NOTICE", "none", "The banner says something else; what it announces is told when it comes."),
+        _rule("R-SPACING", "correction", "The same letters in the same order: glued words set right, or spaces moved."),
+        _rule("R-CASE", "correction", "Only capitals changed."),
+        _rule("R-PUNCTUATION", "correction", "Only punctuation changed, and none beside a figure."),
+        _rule("R-TYPING", "correction", "A letter or two in long words changed; no word came or went."),
+        _rule("R-ANNOUNCED", "adjustment", "A standard or version is announced, withdrawn or moves on before it is in force."),
+        _rule("R-DATES", "adjustment", "The first or last day for starts moved; what is taught stays."),
+        _rule("R-FACT", "adjustment", "A fact changed that has no effect on what is learnt, funded or assessed."),
+        _rule("R-IN-FORCE", "revision", "The version in force changes."),
+        _rule("R-STARTS", "revision", "Starts are paused or resumed."),
+        _rule("R-CONTENT", "revision", "What is learnt changes: an item, a duty, an option or a link between them."),
+        _rule("R-FUNDING", "revision", "The funding changes."),
+        _rule("R-LEVEL", "revision", "The level changes."),
+        _rule("R-TRAINING", "revision", "The duration or the hours of training change."),
+        _rule("R-ASSESSMENT", "revision", "The assessment changes: its plan, its period, or a qualification or degree that comes with it."),
+    )
+)
 
 _BY_EVENT: Final = {
-    "standard_added": _COMING,
-    "standard_missing": _IN_FORCE,
-    "standard_returned": _IN_FORCE,
-    "version_announced": _COMING,
-    "version_added": _IN_FORCE,
-    "version_live": _IN_FORCE,
-    "version_retired": _IN_FORCE,
-    "version_withdrawn": _COMING,
-    "status_changed": _COMING,
-    "version_missing": _COMING,
-    "version_returned": _COMING,
-    "start_dates_moved": _COMING,
-    "starts_paused": _STARTS,
-    "starts_resumed": _STARTS,
-    "ksb_relabelled": _LABEL,
-    "duty_relabelled": _LABEL,
-    "notice_changed": _NOTICE,
+    "standard_added": "R-ANNOUNCED",
+    "version_announced": "R-ANNOUNCED",
+    "standard_missing": "R-IN-FORCE",
+    "standard_returned": "R-IN-FORCE",
+    "version_live": "R-IN-FORCE",
+    "version_retired": "R-IN-FORCE",
+    "start_dates_moved": "R-DATES",
+    "starts_paused": "R-STARTS",
+    "starts_resumed": "R-STARTS",
+    "ksb_relabelled": "R-LABEL",
+    "duty_relabelled": "R-LABEL",
+    "notice_changed": "R-NOTICE",
 }
-_REVISED_COLUMNS: Final = frozenset(
-    {"max_funding_gbp", "level", "assessment_plan_url", "minimum_hours", "typical_duration_months", "epa_period_months", "integration"}
-)
+_BY_COLUMN: Final = {
+    "max_funding_gbp": "R-FUNDING",
+    "level": "R-LEVEL",
+    "typical_duration_months": "R-TRAINING",
+    "minimum_hours": "R-TRAINING",
+    "assessment_plan_url": "R-ASSESSMENT",
+    "epa_period_months": "R-ASSESSMENT",
+    "integration": "R-ASSESSMENT",
+    "integrated_degree": "R-ASSESSMENT",
+    "qualifications": "R-ASSESSMENT",
+    "standard_information": "R-CONTENT",
+}
+_BY_EDIT: Final[Mapping[Edit, str | None]] = {
+    "spacing": "R-SPACING",
+    "case": "R-CASE",
+    "punctuation": "R-PUNCTUATION",
+    "typing": "R-TYPING",
+    "wording": None,
+}
+# Events whose before and after are the words of one thing.
+_TEXTUAL: Final = frozenset({"ksb_reworded", "duty_reworded", "criteria_changed", "option_renamed"})
+_PROSE_COLUMNS: Final = frozenset({"title", "overview", "occupation_summary", "entry_requirements", "standard_information", "change_note"})
 
 
 def weigh(difference: Difference) -> tuple[Severity, str]:
     """The severity of a difference and the code of the rule that decided."""
-    rule = _BY_EVENT.get(difference.event)
-    if rule is None and difference.event == "attribute_changed":
-        rule = _FUNDING if difference.subject in _REVISED_COLUMNS else _FACT
-    if rule is None and difference.note == FOLLOWS:
-        rule = _FOLLOWS
-    rule = rule or _CONTENT
+    rule = RULES[_code(difference)]
     return rule.severity, rule.code
+
+
+def _code(d: Difference) -> str:
+    if d.event in _BY_EVENT:
+        return _BY_EVENT[d.event]
+    if d.note == FOLLOWS:
+        return "R-MAPPING-FOLLOWS"
+    if d.before is not None and d.after is not None and (d.event in _TEXTUAL or d.subject in _PROSE_COLUMNS):
+        correction = _BY_EDIT[edit(d.before, d.after)]
+        if correction:
+            return correction
+    if d.event == "attribute_changed":
+        return _BY_COLUMN.get(str(d.subject), "R-FACT")
+    if d.family == "lifecycle":
+        # Any other move of a status counts where it makes or ends the version in force.
+        return "R-IN-FORCE" if {d.before, d.after} & {APPROVED, RETIRED} else "R-ANNOUNCED"
+    return "R-CONTENT"

@@ -3,13 +3,17 @@
 Belongs here: words. Not here: weighing, or how a message is laid out.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any, Final
 
+from pipelines.changes.bulk import Bulk, bulk
+from pipelines.changes.compare import FOLLOWS
+from pipelines.changes.words import word_diff
 from schemas.change import Difference
-from schemas.record import Record
+from schemas.record import RETIRED, Record
 
 _COLUMN_WORDS: Final = {
     "typical_duration_months": "Typical duration (months)",
@@ -26,16 +30,82 @@ _COLUMN_WORDS: Final = {
     "earliest_start_on": "First day for starts",
     "latest_start_on": "Last day for starts",
 }
+_NOUNS: Final = {
+    "K": ("knowledge item", "knowledge items"),
+    "S": ("skill", "skills"),
+    "B": ("behaviour", "behaviours"),
+    "D": ("duty", "duties"),
+}
+_HEADLINE_WORDS: Final[Mapping[str | None, str]] = {
+    "max_funding_gbp": "funding",
+    "level": "level",
+    "typical_duration_months": "duration in months",
+    "minimum_hours": "training hours",
+    "assessment_plan_url": "assessment plan",
+    "epa_period_months": "assessment period in months",
+    "integration": "integration",
+    "qualifications": "qualifications",
+    "title": "title",
+    "eqa_provider": "quality assurance by",
+}
+_HEADLINE_VERBS: Final = {
+    **{f"{thing}_{verb}": verb for thing in ("ksb", "duty", "option") for verb in ("added", "removed", "reworded", "renamed")},
+    "mapping_removed": "removed",
+    "mapping_added": "added",
+    "criteria_changed": "given other performance criteria",
+    "ksb_moved": "moved between knowledge, skills and behaviours",
+    "ksb_relabelled": "renumbered",
+    "duty_relabelled": "renumbered",
+}
 _LONG: Final = 90
+_FEW_SPANS: Final = 4
 SILENT: Final = "Edited in place: no version, date or change note moved."
 
 
-def summarise(difference: Difference, version: str, record: Record, *, is_declared: bool) -> str:
-    """One sentence; content changed in place, without a word from the publisher, says so."""
-    sentence = _sentence(difference, version, record)
+def summarise(
+    difference: Difference,
+    version: str,
+    record: Record,
+    *,
+    is_declared: bool,
+    since_previous: Sequence[Difference] = (),
+    previous_version: str | None = None,
+    claim: str | None = None,
+) -> str:
+    """One change in a sentence or two.
+
+    An arriving version says what is different from the one before it; content changed in place,
+    without a word from the publisher, says so; and so does a note that claims less than was seen.
+    """
+    sentence = _sentence(difference, version, record).replace("….", "…")
+    if previous_version:
+        sentence = f"{sentence[:-1]}: {headline(since_previous) or _no_headline(since_previous, previous_version)}."
     if difference.family == "content" and not is_declared and not difference.event.endswith("relabelled"):
         sentence += " " + SILENT
-    return sentence
+    return f"{sentence} {claim}" if claim else sentence
+
+
+def headline(differences: Sequence[Difference]) -> str:
+    """`funding £18,000 → £15,000, 3 knowledge items reworded, 14 skills renumbered`: what a reader asks of a new version first."""
+    # What a version does not say yet is no difference a reader can act on.
+    told = [d for d in differences if d.event == "attribute_changed" and d.subject in _HEADLINE_WORDS and d.after is not None]
+    facts = [f"{_HEADLINE_WORDS[d.subject]}{_values(d)}" for d in told]
+    counts = Counter((_HEADLINE_VERBS[d.event], _noun(d)) for d in differences if d.event in _HEADLINE_VERBS and d.note != FOLLOWS)
+    counted = [f"{n} {singular if n == 1 else plural} {verb}" for (verb, (singular, plural)), n in counts.items()]
+    return ", ".join(facts + counted)
+
+
+def _no_headline(differences: Sequence[Difference], previous_version: str) -> str:
+    is_all = all(d.family in ("lifecycle", "notice") or d.subject == "change_note" for d in differences)
+    return f"{'nothing else' if is_all else 'nothing that is taught, funded or assessed'} is different from {previous_version}"
+
+
+def _noun(d: Difference) -> tuple[str, str]:
+    if d.event.startswith("mapping"):
+        return "mapping link", "mapping links"
+    if d.event.startswith("option"):
+        return "option", "options"
+    return _NOUNS[str(d.subject)[0]]
 
 
 def _sentence(d: Difference, version: str, record: Record) -> str:
@@ -47,13 +117,15 @@ def _sentence(d: Difference, version: str, record: Record) -> str:
         case "standard_returned":
             return f"{record.title} is published again."
         case "version_announced":
-            when = f", first starts on {in_words(record.earliest_start_on)}" if record.earliest_start_on else ""
-            return f"Version {version} announced ({_lower(record.status)}{when})."
+            when = f" for starts from {in_words(record.earliest_start_on)}" if record.earliest_start_on else f" ({_lower(record.status)})"
+            return f"Version {version} announced{when}."
         case "version_added":
             return f"Version {version} published as {_lower(record.status)}."
         case "version_live":
-            when = f" for starts from {in_words(record.earliest_start_on)}" if record.earliest_start_on else ""
-            return f"Version {version} {'reinstated' if d.before == 'Retired' else 'approved for delivery'}{when}."
+            if d.before == RETIRED:
+                return f"Version {version} is reinstated."
+            when = f" on {in_words(record.earliest_start_on)}" if record.earliest_start_on else ""
+            return f"Version {version} takes over{when}."
         case "version_retired":
             when = f"; last starts on {in_words(record.latest_start_on)}" if record.latest_start_on else ""
             return f"Version {version} retired{when}."
@@ -76,9 +148,9 @@ def _sentence(d: Difference, version: str, record: Record) -> str:
         case "ksb_removed" | "duty_removed" | "option_removed":
             return f"{d.subject} removed{f' ({d.note})' if d.note else ''}: {_short(d.before)}."
         case "ksb_reworded" | "duty_reworded":
-            return f"{d.subject} reworded: {_short(d.after)}."
+            return f"{d.subject} reworded{f' ({d.note})' if d.note else ''}: {_reworded(d)}."
         case "ksb_moved":
-            return f"{d.before} moved to {d.after}."
+            return f"{d.subject} moved ({d.note}): {_short(d.after)}."
         case "ksb_relabelled" | "duty_relabelled":
             return f"{d.before} is now {d.after}."
         case "criteria_changed":
@@ -88,7 +160,8 @@ def _sentence(d: Difference, version: str, record: Record) -> str:
         case "mapping_added":
             return f"{d.subject} added to the mapping{f' {d.note}' if d.note else ''}."
         case "mapping_removed":
-            return f"{d.before} removed from the mapping{f' {d.note}' if d.note else ''}."
+            was = f" (was {d.before})" if d.before != d.subject and not d.note else ""
+            return f"{d.subject}{was} removed from the mapping{f' {d.note}' if d.note else ''}."
         case "option_renamed":
             return f"Option {_arrow(d)}."
         case "option_membership_changed":
@@ -96,20 +169,36 @@ def _sentence(d: Difference, version: str, record: Record) -> str:
         case "notice_changed":
             return f"Notice: {_short(d.after)}" if d.after else "Notice taken down."
         case _:
-            return f"{_COLUMN_WORDS.get(str(d.subject), str(d.subject).replace('_', ' ').capitalize())} {_values(d)}."
+            return f"{_COLUMN_WORDS.get(str(d.subject), str(d.subject).replace('_', ' ').capitalize())}{_values(d)}."
+
+
+def _reworded(d: Difference) -> str:
+    """The words that went and came, where they are few; else the new text."""
+    spans = word_diff(d.before or "", d.after or "")
+    came = [span for span in spans if span.kind != "same"]
+    if len(came) <= _FEW_SPANS and sum(len(span.text) for span in came) <= _LONG:
+        changed = ", ".join(f"{'–' if span.kind == 'removed' else '+'} “{span.text.strip()}”" for span in came if span.text.strip())
+        if changed:
+            return changed
+    return _short(d.after)
 
 
 def _values(d: Difference) -> str:
+    """What became of a fact, to follow its name."""
     if d.subject == "max_funding_gbp":
         old, new = (f"£{int(value):,}" if value else "not set" for value in (d.before, d.after))
-        return f"{old} → {new}"
+        return f" {old} → {new}"
+    if d.subject == "assessment_plan_url":
+        return " published" if d.before is None else " taken down" if d.after is None else " replaced"
+    if d.note:
+        return f": {_short(d.note)}"
     if max(len(d.before or ""), len(d.after or "")) > _LONG:
-        return "added" if d.before is None else "removed" if d.after is None else "reworded"
-    return _arrow(d)
+        return " added" if d.before is None else " removed" if d.after is None else " reworded"
+    return " " + _arrow(d)
 
 
 def _arrow(d: Difference, nothing: str = "not set") -> str:
-    return f"{d.before or nothing} → {d.after or nothing}"
+    return f"{(d.before or nothing).rstrip('.')} → {(d.after or nothing).rstrip('.')}"
 
 
 def _dates(d: Difference) -> str:
@@ -134,8 +223,16 @@ def _short(text: str | None) -> str:
 
 
 def folded(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows of changes for reading: what only moved along is one line for each version and look."""
-    for _, group in groupby(rows, key=lambda row: (row["detected_at"], row["reference"], row["version"])):
+    """Rows of changes for reading: a bulk change is one line, and so is what only moved along in a version."""
+    together, apart = bulk(rows)
+    for many in together:
+        yield dict(many.rows[0]) | {
+            "reference": f"{many.standards} standards",
+            "version": "",
+            "subject": many.subject,
+            "summary": _many(many),
+        }
+    for _, group in groupby(apart, key=lambda row: (row["detected_at"], row["reference"], row["version"])):
         every = list(group)
         yield from (dict(row) for row in every if row["rule"] not in _MOVED_ALONG)
         for rule, words in _MOVED_ALONG.items():
@@ -144,6 +241,13 @@ def folded(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
                 yield dict(along[0])
             elif along:
                 yield dict(along[0]) | {"subject": None, "summary": words(along)}
+
+
+def _many(many: Bulk) -> str:
+    """`Minimum training hours: the same move in 583 versions of 561 standards, as in ST0128 1.1: not set → 326.`"""
+    first = many.rows[0]
+    of = f"{many.versions} versions of {many.standards} standards"
+    return f"The same move in {of}, such as {first['reference']} {first['version']}: {first['summary']}"
 
 
 def _renumbered(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -28,7 +28,7 @@ _FILLED_BY: Final = {
 
 def _schema_check(table: Table) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
-        f"every_row_of_{table.name}_fits_its_model",
+        f"{table.name}_rows_fit_their_model",
         asset=_FILLED_BY.get(table, "standard_snapshots"),
         description=f"{table.description} Every value fits the Pandera model {table.model.__name__}.",
         additional_deps=["published_warehouse"] if _FILLED_BY.get(table) != "published_warehouse" else None,

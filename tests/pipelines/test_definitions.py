@@ -40,7 +40,7 @@ def test_the_graph() -> None:
 
 def test_there_is_a_check_for_every_table_and_every_rule() -> None:
     names = {key.name for check in DEFINITIONS.asset_checks or () for key in check.check_keys}
-    assert names == {f"every_row_of_{table.name}_fits_its_model" for table in TABLES} | {check.name for check in CHECKS}
+    assert names == {f"{table.name}_rows_fit_their_model" for table in TABLES} | {check.name for check in CHECKS}
 
 
 def test_every_check_says_what_it_proves() -> None:

@@ -17,10 +17,7 @@ from tests.watching import no_progress
 Told = set[tuple[str, str, str, str | None]]
 
 SECOND_NIGHT: Told = {
-    ("ST9001", "1.2", "ksb_added", "K8"),
-    ("ST9001", "1.2", "ksb_removed", "K8"),
-    ("ST9001", "1.2", "mapping_added", "Duty 5 → K8"),
-    ("ST9001", "1.2", "mapping_removed", "Duty 5 → K8"),
+    ("ST9001", "1.2", "ksb_reworded", "K8"),
     ("ST9002", "2.0", "version_announced", None),
     ("ST9002", "1.1", "start_dates_moved", "latest_start_on"),
     ("ST9002", "1.1", "notice_changed", None),

@@ -3,7 +3,7 @@
 import html
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.text import duty_text, ksb_text, plain
@@ -47,6 +47,7 @@ def test_text_is_compared_without_what_a_reader_cannot_see(text: str | None, wor
     assert plain(text) == words
 
 
+@settings(deadline=None)
 @given(TEXTS)
 @example("e\u200b\u0301")
 @example("&amp;amp;lt;")
@@ -54,6 +55,7 @@ def test_plain_text_is_plain_and_only_unescaping_again_would_alter_it(text: str)
     assert plain(html.escape(plain(text))) == plain(text)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_plain_text_has_single_spaces_and_one_line(text: str) -> None:
     words = plain(text)

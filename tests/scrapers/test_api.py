@@ -1,6 +1,5 @@
 """The public JSON: how the array is split, and what each key of a record is read as."""
 
-import copy
 import json
 import lzma
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ EVERY_SAMPLE = [pytest.param(name, id=name) for name in SAMPLES]
 
 
 def varied(name: str = "ST9001 1.2", /, **changes: Any) -> ApiRecord:
-    return copy.deepcopy(SAMPLES[name]) | changes
+    return SAMPLES[name] | changes
 
 
 def as_bytes(value: Any) -> bytes:
@@ -35,10 +34,13 @@ def read(name: str = "ST9001 1.2", /, **changes: Any) -> Record:
     return parse(as_bytes(varied(name, **changes))).record
 
 
-def refused(body: bytes) -> str:
-    with pytest.raises(ParseError) as error:
+def refused(body: bytes) -> str | None:
+    """The rule by which a record is held back, or None where it is read."""
+    try:
         parse(body)
-    return error.value.rule
+    except ParseError as error:
+        return error.rule
+    return None
 
 
 def versions(*records: Any) -> list[str]:
@@ -226,6 +228,20 @@ def test_nobody_is_named_in_the_evidence(key: str) -> None:
         assert word not in kept, word
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param("banners", "Write to ann@example.org.", id="a notice"),
+        pytest.param("entryRequirements", "&lt;p&gt;Write to ann@example.org.&lt;/p&gt;", id="prose"),
+        pytest.param("professionalRecognition", [{"bodyName": "Guild, ann@example.org"}], id="a body"),
+    ],
+)
+def test_an_address_within_a_text_is_not_kept(key: str, value: Any) -> None:
+    kept = evidence(varied(**{key: value}))
+    assert b"ann@example.org" not in kept
+    assert not [name for name, text in parse(kept).record.attributes.items() if "ann@example.org" in str(text)]
+
+
 def test_evidence_does_not_depend_on_the_order_of_keys_or_records() -> None:
     records = list(SAMPLES.values())
 
@@ -237,9 +253,7 @@ def test_evidence_does_not_depend_on_the_order_of_keys_or_records() -> None:
 
 
 def test_evidence_depends_on_the_order_of_items_which_is_their_code() -> None:
-    record = varied()
-    record["knowledges"].reverse()
-    assert evidence(record) != evidence(varied())
+    assert evidence(varied(knowledges=varied()["knowledges"][::-1])) != evidence(varied())
 
 
 def test_evidence_is_read_as_the_record_is() -> None:
@@ -337,6 +351,7 @@ LISTS = {
     "regulationDetail": "regulation",
 }
 NAMED = {"title": "title", "status": "status", "banners": "notice", "eQAProvider": "eqa_provider"}
+CONTENT = ("knowledges", "skills", "behaviours", "duties", "options", "optionsUnstructuredTemplate", "optionsUnstructuredKsbMapping")
 READ = TEXTS | PROSE | NUMBERS | FLAGS | DATES | LISTS | NAMED
 
 
@@ -421,14 +436,14 @@ def test_a_date_is_a_plain_day(key: str, value: str | None, day: date | None) ->
 
 
 BAD_VALUES: Mapping[str, list[Any]] = {
-    **dict.fromkeys(TEXTS, [5, True, ["text"], {"text": "text"}]),
-    **dict.fromkeys(PROSE, [5, True, ["text"], {"text": "text"}]),
-    **dict.fromkeys(NUMBERS, ["many", "1.5", 1.5, -1, 2**31, True, [1], {"number": 1}]),
-    **dict.fromkeys(FLAGS, [0, 1, "true", "", [True], {"flag": True}]),
-    **dict.fromkeys(DATES, ["16/05/2022", "soon", "2022-13-01T00:00:00", "2022-05-16x", 20220516, True, ["2022-05-16"], {"date": 1}]),
-    **dict.fromkeys(LISTS, ["text", 5, True, {"title": "text"}, [5], [["text"]]]),
-    **dict.fromkeys(("qualifications", "professionalRecognition", "regulationDetail"), ["text", 5, {"title": "text"}, ["text"], [5]]),
-    **dict.fromkeys(("knowledges", "skills", "behaviours", "duties", "options"), ["text", 5, {"detail": "text"}, ["text"], [5], [{}]]),
+    **{key: [5, True, ["text"], {"text": "text"}] for key in TEXTS},
+    **{key: [5, True, ["text"], {"text": "text"}] for key in PROSE},
+    **{key: ["many", "1.5", 1.5, -1, 2**31, True, [1], {"number": 1}] for key in NUMBERS},
+    **{key: [0, 1, "true", "", [True], {"flag": True}] for key in FLAGS},
+    **{key: ["16/05/2022", "soon", "2022-13-01T00:00:00", "2022-05-16x", 20220516, True, ["2022-05-16"], {"date": 1}] for key in DATES},
+    **{key: ["text", 5, True, {"title": "text"}, [5], [["text"]]] for key in LISTS},
+    **{key: ["text", 5, {"title": "text"}, ["text"], [5]] for key in ("qualifications", "professionalRecognition", "regulationDetail")},
+    **{key: ["text", 5, {"detail": "text"}, ["text"], [5], [{}]] for key in ("knowledges", "skills", "behaviours", "duties", "options")},
     "optionsUnstructuredTemplate": ["text", 5, {"title": "text"}, [5], [["text"]]],
     "optionsUnstructuredKsbMapping": ["text", 5, {"title": "text"}, ["text"], [5], [{}]],
     "title": [5, True, ["text"], {"text": "text"}],
@@ -451,16 +466,21 @@ def test_a_value_of_another_form_is_refused_and_named(key: str, value: Any) -> N
     assert key in error.value.detail
 
 
+ANYTHING: tuple[Any, ...] = (None, True, 5, 1.5, -1, "text", "", [], [None], [5], ["text"], [[]], [{}], {}, {"text": 5})
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_no_value_of_any_key_does_more_than_hold_the_record_back(key: str) -> None:
-    for value in (None, True, 5, 1.5, -1, "text", "", [], [None], [5], ["text"], [[]], [{}], {}, {"text": 5}):
-        record = varied("ST9004 1.0", **{key: value})
-        try:
-            record_or_none = parse(as_bytes(record)).record
-        except ParseError as error:
-            assert RULES[error.rule].outcome == "hold"
-        else:
-            assert KEYS[key] == "compared" or key in READ or record_or_none == read("ST9004 1.0")
+    for value in ANYTHING:
+        rule = refused(as_bytes(varied("ST9004 1.0", **{key: value})))
+        assert rule is None or RULES[rule].outcome == "hold"
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in (*READ, *CONTENT, "referenceNumber", "version")])
+def test_a_key_that_is_not_read_alters_nothing(key: str) -> None:
+    assert KEYS[key] != "compared"
+    for value in ANYTHING:
+        assert parse(as_bytes(varied(**{key: value}))) == parse(as_bytes(varied()))
 
 
 # Lists that are compared as sets
@@ -624,8 +644,7 @@ def test_a_null_mapping_is_an_empty_one(key: str) -> None:
 
 
 def test_a_record_without_lists_is_without_content() -> None:
-    empty = dict.fromkeys(BENCH, None)
-    assert content(**empty) == content(**dict.fromkeys(BENCH, [])) == Content()
+    assert content(**dict.fromkeys(BENCH)) == content(**dict.fromkeys(BENCH, ())) == Content()
 
 
 @pytest.mark.parametrize(
@@ -792,7 +811,9 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def recorded(test: Callable[..., None]) -> Callable[..., None]:
-    return pytest.mark.recorded(pytest.mark.skipif(not DATA.is_dir(), reason="the recorded data is not here")(test))
+    for mark in (pytest.mark.recorded, pytest.mark.skipif(not DATA.is_dir(), reason="the recorded data is not here")):
+        test = mark(test)
+    return test
 
 
 @cache
@@ -833,10 +854,8 @@ def test_the_recorded_foundation_records_are_read_or_refused_by_name() -> None:
         (entry,), _ = split(b"[" + line + b"]")
         assert entry.reference.startswith("FA")
         assert b"contactEmail" not in entry.evidence
-        try:
-            assert parse(entry.evidence).record.reference == entry.reference
-        except ParseError as error:
-            assert RULES[error.rule].outcome == "hold"
+        rule = refused(entry.evidence)
+        assert rule is None or RULES[rule].outcome == "hold"
 
 
 @recorded
