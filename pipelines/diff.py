@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pipelines.changes.compare import compare
 from pipelines.changes.crosswalk import Link, crosswalk, splits_and_merges, tally
-from pipelines.changes.summary import headline, summarise
+from pipelines.changes.summary import Said, headline, summarise
 from pipelines.changes.words import Span, word_diff
 from schemas.record import Record
 
@@ -81,7 +81,7 @@ def diff(old: tuple[Side, Record], new: tuple[Side, Record]) -> Diff:
     differences = compare(before, after)
     # Between two versions a status says where each one is in its life, not what is different in it.
     told = [d for d in differences if d.family != "content" and (before.version == after.version or d.event not in _STATUSES)]
-    facts = [summarise(d, new_side.version, after, is_declared=True) for d in told]
+    facts = [summarise(d, new_side.version, after, Said()) for d in told]
     return Diff(
         reference=after.reference,
         title=after.title,

@@ -147,7 +147,7 @@ def read_list(lines: Sequence[Line], begin: int, end: int, *, is_bounded: bool) 
     if not is_bounded:
         others = [lines[one:other] for one, other in pairwise(begins)]
         home = common_path([lines[index] for index in begins]) if others else lines[begins[0]].path[:-1]
-        last = last_end(others, home, lines, begins[-1], end)
+        last = last_end(others, home, lines, begins[-1], end, before=lines[begin])
         end = _fail("It is not clear where the last duty ends.") if last is None else last
     drafts = [_draft(mark, lines[one + 1 : other]) for one, other in zip(begins, [*begins[1:], end], strict=True) if (mark := marks[one])]
     if any(_ROLES.get(line.key) == "criteria" for line in lines[begin : begins[0]]) and not any(draft.criteria for draft in drafts):

@@ -97,13 +97,15 @@ def list_end(home: Path, lines: Sequence[Line], begin: int, end: int) -> int:
     return next((i for i in range(begin + 1, end) if not is_under(lines[i], home) or 0 < lines[i].level <= level), end)
 
 
-def last_end(others: Sequence[Sequence[Line]], home: Path, lines: Sequence[Line], begin: int, end: int) -> int | None:
+def last_end(others: Sequence[Sequence[Line]], home: Path, lines: Sequence[Line], begin: int, end: int, *, before: Line) -> int | None:
     """Where the item that begins last ends, at the latest at `end`; None where the mark-up leaves it open.
 
-    Its list stands in the block `home`, which may hold more than the list. So the item is taken to be
-    made of the same blocks as one of the others.
+    Its list stands in the block `home`. Where that holds the list alone, and not what stands `before`
+    it, the item ends with it; else it is taken to be made of the same blocks as one of the others.
     """
     stop = list_end(home, lines, begin, end)
+    if not is_under(before, home):
+        return stop
     shapes = {tuple(_blocks(item, len(home))) for item in others}
     if not shapes:
         return stop

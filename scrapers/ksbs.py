@@ -37,7 +37,9 @@ CODE_RE: Final = re.compile(r"[KSB]\d{1,3}")
 _MARK_RE: Final = re.compile(r"(?P<series>[KSB])(?P<number>[1-9]\d{0,2})(?!\d)")
 # The link that ends every item on the site's own pages, with what an editor may put around it.
 _LONGEST_WAY_BACK: Final = 32
-_BACK_RE: Final = re.compile(r"[\s\[(↑^<«]*[Bb]ack to [Dd]ut(?:y|ies)(?:\s(?:\d{1,2}|[KSB]\d{1,3}))?[\s\])↑^>».]*$")
+_BACK_RE: Final = re.compile(
+    r"\s*[↑←«]?\s*(?:\[{0}\]|\({0}\)|{0})\s*[↑»]?\.?$".format(r"[Bb]ack to [Dd]ut(?:y|ies)(?:\s(?:\d{1,2}|[KSB]\d{1,3}))?")
+)
 # A title may have a head row or a sentence between itself and the first item, no more.
 _TITLE_REACH: Final = 6
 
@@ -214,7 +216,7 @@ def _outer_end(lines: Sequence[Line], marks: Sequence[Mark | None], begins: Sequ
                 return index + 1
     mark = marks[last]
     home = _home(lines, marks, begins, mark.series if mark else "")
-    end = last_end(others, home, lines, last, len(lines))
+    end = last_end(others, home, lines, last, len(lines), before=lines[max(0, begins[0] - 1)])
     if end is None:
         raise ParseError("P-KSB-CODES", f"It is not clear where the last item ends: {lines[last].text[:60]!r}")
     return end

@@ -11,12 +11,14 @@ from typing import Final
 from pipelines.changes.claim import discrepancy
 from pipelines.changes.compare import compare
 from pipelines.changes.severity import weigh
-from pipelines.changes.summary import summarise
+from pipelines.changes.summary import Said, summarise
 from schemas.change import Change, Difference, TransitionKind
-from schemas.record import IN_DEVELOPMENT, PROPOSAL, Record, version_key
+from schemas.record import IN_DEVELOPMENT, PROPOSAL, RETIRED, Record, version_key
 
 # Events that bring a version before the reader, who asks what is different in it.
 _ARRIVALS: Final = frozenset({"version_announced", "version_added", "version_live"})
+# Edits in place that a reader has to know were not announced.
+_SPOKEN_OF: Final = frozenset({("content", "revision"), ("content", "correction"), ("content", "adjustment"), ("attribute", "revision")})
 # What moves when the publisher says so.
 _SAID: Final = ("version", "status", "changed_on", "published_on", "approved_on", "change_note", "earliest_start_on", "latest_start_on")
 
@@ -73,14 +75,18 @@ def _changes(reference: str, step: Step, differences: Sequence[Difference]) -> I
     has_new_note = bool(step.before and step.after and step.before.change_note != step.after.change_note)
     in_place = discrepancy(record.change_note, _revisions(differences)) if has_new_note else None
     for difference in differences:
-        severity, rule = weigh(difference)
-        is_arrival = difference.event in _ARRIVALS
-        claim = (
-            discrepancy(record.change_note, _revisions(since_previous))
-            if is_arrival
-            else in_place
-            if difference.family == "content"
-            else None
+        severity, rule = weigh(difference, is_prose_taught=not record.content.ksbs)
+        # One that was in force before brings nothing new.
+        is_arrival = difference.event in _ARRIVALS and difference.before != RETIRED
+        if is_arrival:
+            claim = discrepancy(record.change_note, _revisions(since_previous))
+        else:
+            claim = in_place if difference.family == "content" and severity != "none" else None
+        said = Said(
+            is_silent=not declared and (difference.family, severity) in _SPOKEN_OF,
+            since_previous=since_previous if is_arrival else (),
+            previous_version=step.previous.version if step.previous and is_arrival else None,
+            claim=claim,
         )
         yield Change(
             reference=reference,
@@ -91,20 +97,12 @@ def _changes(reference: str, step: Step, differences: Sequence[Difference]) -> I
             rule=rule,
             is_declared=declared,
             effective_on=_effective_on(difference, record),
-            summary=summarise(
-                difference,
-                step.version,
-                record,
-                is_declared=declared,
-                since_previous=since_previous if is_arrival else (),
-                previous_version=step.previous.version if step.previous and is_arrival else None,
-                claim=claim,
-            ),
+            summary=summarise(difference, step.version, record, said),
         )
 
 
 def _revisions(differences: Iterable[Difference]) -> list[Difference]:
-    return [difference for difference in differences if weigh(difference)[0] == "revision"]
+    return [difference for difference in differences if weigh(difference, is_prose_taught=False)[0] == "revision"]
 
 
 def is_declared(before: Record | None, after: Record | None) -> bool:
@@ -115,10 +113,12 @@ def is_declared(before: Record | None, after: Record | None) -> bool:
 
 
 def _effective_on(difference: Difference, record: Record) -> date | None:
+    """The day from which a change counts: a start date for what begins with it, none for what counts from now."""
     if difference.event == "start_dates_moved":
         return record.latest_start_on if difference.subject == "latest_start_on" else record.earliest_start_on
     if difference.event == "version_retired":
         return record.latest_start_on
-    if difference.event in ("version_live", "version_announced", "version_added") or record.status == IN_DEVELOPMENT:
+    is_coming = record.status == IN_DEVELOPMENT and difference.family in ("content", "attribute")
+    if is_coming or (difference.event in (*_ARRIVALS, "standard_added") and difference.before != RETIRED):
         return record.earliest_start_on
     return None

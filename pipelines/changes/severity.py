@@ -32,12 +32,12 @@ RULES: Final[Mapping[str, SeverityRule]] = dict(
     (
         _rule("R-LABEL", "none", "Only a code or a number moved; the words stayed."),
         _rule("R-MAPPING-FOLLOWS", "none", "A link came or went with its item, whose own change says what matters."),
-        _rule("R-NOTICE", "none", "The banner says something else; what it announces is told when it comes."),
         _rule("R-SPACING", "correction", "The same letters in the same order: glued words set right, or spaces moved."),
         _rule("R-CASE", "correction", "Only capitals changed."),
         _rule("R-PUNCTUATION", "correction", "Only punctuation changed, and none beside a figure."),
         _rule("R-TYPING", "correction", "A letter or two in long words changed; no word came or went."),
         _rule("R-ANNOUNCED", "adjustment", "A standard or version is announced, withdrawn or moves on before it is in force."),
+        _rule("R-NOTICE", "adjustment", "The banner says something else: the early warning of what is planned."),
         _rule("R-DATES", "adjustment", "The first or last day for starts moved; what is taught stays."),
         _rule("R-FACT", "adjustment", "A fact changed that has no effect on what is learnt, funded or assessed."),
         _rule("R-IN-FORCE", "revision", "The version in force changes."),
@@ -74,7 +74,6 @@ _BY_COLUMN: Final = {
     "integration": "R-ASSESSMENT",
     "integrated_degree": "R-ASSESSMENT",
     "qualifications": "R-ASSESSMENT",
-    "standard_information": "R-CONTENT",
 }
 _BY_EDIT: Final[Mapping[Edit, str | None]] = {
     "spacing": "R-SPACING",
@@ -88,13 +87,16 @@ _TEXTUAL: Final = frozenset({"ksb_reworded", "duty_reworded", "criteria_changed"
 _PROSE_COLUMNS: Final = frozenset({"title", "overview", "occupation_summary", "entry_requirements", "standard_information", "change_note"})
 
 
-def weigh(difference: Difference) -> tuple[Severity, str]:
-    """The severity of a difference and the code of the rule that decided."""
-    rule = RULES[_code(difference)]
+def weigh(difference: Difference, *, is_prose_taught: bool) -> tuple[Severity, str]:
+    """The severity of a difference and the code of the rule that decided.
+
+    `is_prose_taught`: the version has no KSBs, so that what is learnt stands in its prose.
+    """
+    rule = RULES[_code(difference, is_prose_taught=is_prose_taught)]
     return rule.severity, rule.code
 
 
-def _code(d: Difference) -> str:
+def _code(d: Difference, *, is_prose_taught: bool) -> str:
     if d.event in _BY_EVENT:
         return _BY_EVENT[d.event]
     if d.note == FOLLOWS:
@@ -103,6 +105,8 @@ def _code(d: Difference) -> str:
         correction = _BY_EDIT[edit(d.before, d.after)]
         if correction:
             return correction
+    if d.subject == "standard_information" and is_prose_taught:
+        return "R-CONTENT"
     if d.event == "attribute_changed":
         return _BY_COLUMN.get(str(d.subject), "R-FACT")
     if d.family == "lifecycle":

@@ -5,6 +5,7 @@ Belongs here: words. Not here: weighing, or how a message is laid out.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import Any, Final
@@ -59,44 +60,48 @@ _HEADLINE_VERBS: Final = {
 }
 _LONG: Final = 90
 _FEW_SPANS: Final = 4
+_NOTICE: Final = 300
+# Facts of the publisher's own filing.
+_HOUSEKEEPING: Final = frozenset({"change_note", "template_type", "trailblazer_reference"})
+_PROSE: Final = frozenset({"overview", "occupation_summary", "entry_requirements", "standard_information"})
 SILENT: Final = "Edited in place: no version, date or change note moved."
 
 
-def summarise(
-    difference: Difference,
-    version: str,
-    record: Record,
-    *,
-    is_declared: bool,
-    since_previous: Sequence[Difference] = (),
-    previous_version: str | None = None,
-    claim: str | None = None,
-) -> str:
-    """One change in a sentence or two.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What else there is to say of a change.
 
-    An arriving version says what is different from the one before it; content changed in place,
-    without a word from the publisher, says so; and so does a note that claims less than was seen.
+    `since_previous`: an arriving version against the one before it; `is_silent`: edited in place without
+    a word from the publisher; `claim`: the publisher's note names less than was seen.
     """
-    sentence = _sentence(difference, version, record).replace("….", "…")
-    if previous_version:
-        sentence = f"{sentence[:-1]}: {headline(since_previous) or _no_headline(since_previous, previous_version)}."
-    if difference.family == "content" and not is_declared and not difference.event.endswith("relabelled"):
-        sentence += " " + SILENT
-    return f"{sentence} {claim}" if claim else sentence
+
+    is_silent: bool = False
+    since_previous: Sequence[Difference] = ()
+    previous_version: str | None = None
+    claim: str | None = None
+
+
+def summarise(difference: Difference, version: str, record: Record, said: Said) -> str:
+    """One change in a sentence or two."""
+    sentence = _sentence(difference, version, record, said).replace("….", "…")
+    if said.previous_version:
+        news = headline(said.since_previous) or _no_headline(said.since_previous, said.previous_version)
+        sentence = f"{sentence[:-1]}: {news}."
+    return " ".join(part for part in (sentence, SILENT if said.is_silent else "", said.claim or "") if part)
 
 
 def headline(differences: Sequence[Difference]) -> str:
     """`funding £18,000 → £15,000, 3 knowledge items reworded, 14 skills renumbered`: what a reader asks of a new version first."""
     # What a version does not say yet is no difference a reader can act on.
     told = [d for d in differences if d.event == "attribute_changed" and d.subject in _HEADLINE_WORDS and d.after is not None]
-    facts = [f"{_HEADLINE_WORDS[d.subject]}{_values(d)}" for d in told]
+    facts = [f"{_HEADLINE_WORDS[d.subject]}{_values(d).removeprefix(':')}" for d in told]
     counts = Counter((_HEADLINE_VERBS[d.event], _noun(d)) for d in differences if d.event in _HEADLINE_VERBS and d.note != FOLLOWS)
     counted = [f"{n} {singular if n == 1 else plural} {verb}" for (verb, (singular, plural)), n in counts.items()]
     return ", ".join(facts + counted)
 
 
 def _no_headline(differences: Sequence[Difference], previous_version: str) -> str:
-    is_all = all(d.family in ("lifecycle", "notice") or d.subject == "change_note" for d in differences)
+    is_all = all(d.family in ("lifecycle", "notice") or d.subject in _HOUSEKEEPING for d in differences)
     return f"{'nothing else' if is_all else 'nothing that is taught, funded or assessed'} is different from {previous_version}"
 
 
@@ -108,7 +113,7 @@ def _noun(d: Difference) -> tuple[str, str]:
     return _NOUNS[str(d.subject)[0]]
 
 
-def _sentence(d: Difference, version: str, record: Record) -> str:
+def _sentence(d: Difference, version: str, record: Record, said: Said) -> str:
     match d.event:
         case "standard_added":
             return f"New standard: {record.title}."
@@ -124,8 +129,10 @@ def _sentence(d: Difference, version: str, record: Record) -> str:
         case "version_live":
             if d.before == RETIRED:
                 return f"Version {version} is reinstated."
-            when = f" on {in_words(record.earliest_start_on)}" if record.earliest_start_on else ""
-            return f"Version {version} takes over{when}."
+            day = in_words(record.earliest_start_on) if record.earliest_start_on else ""
+            if said.previous_version:
+                return f"Version {version} takes over{f' on {day}' if day else ''}."
+            return f"Version {version} is approved for delivery{f', for starts from {day}' if day else ''}."
         case "version_retired":
             when = f"; last starts on {in_words(record.latest_start_on)}" if record.latest_start_on else ""
             return f"Version {version} retired{when}."
@@ -143,18 +150,23 @@ def _sentence(d: Difference, version: str, record: Record) -> str:
             return "Starts paused."
         case "starts_resumed":
             return "Starts resumed."
-        case "ksb_added" | "duty_added" | "option_added":
+        case "option_added" | "option_removed":
+            return f"Option “{d.subject}” {d.event.removeprefix('option_')}."
+        case "ksb_added" | "duty_added":
             return f"{d.subject} added: {_short(d.after)}."
-        case "ksb_removed" | "duty_removed" | "option_removed":
+        case "ksb_removed" | "duty_removed":
             return f"{d.subject} removed{f' ({d.note})' if d.note else ''}: {_short(d.before)}."
         case "ksb_reworded" | "duty_reworded":
             return f"{d.subject} reworded{f' ({d.note})' if d.note else ''}: {_reworded(d)}."
         case "ksb_moved":
-            return f"{d.subject} moved ({d.note}): {_short(d.after)}."
+            is_reworded = d.before != d.after
+            return (
+                f"{d.subject} moved ({d.note}){' and reworded' if is_reworded else ''}: {_reworded(d) if is_reworded else _short(d.after)}."
+            )
         case "ksb_relabelled" | "duty_relabelled":
             return f"{d.before} is now {d.after}."
         case "criteria_changed":
-            return f"Performance criteria of {d.subject} changed."
+            return f"Performance criteria of {d.subject}{_became(d)}."
         case "core_flag_changed":
             return f"{d.subject} is {'now' if d.after == 'yes' else 'no longer'} a core duty."
         case "mapping_added":
@@ -163,11 +175,13 @@ def _sentence(d: Difference, version: str, record: Record) -> str:
             was = f" (was {d.before})" if d.before != d.subject and not d.note else ""
             return f"{d.subject}{was} removed from the mapping{f' {d.note}' if d.note else ''}."
         case "option_renamed":
-            return f"Option {_arrow(d)}."
+            return f"Option renamed: {_arrow(d)}."
         case "option_membership_changed":
             return f"Options of {d.subject}: {_arrow(d, nothing='core')}."
         case "notice_changed":
-            return f"Notice: {_short(d.after)}" if d.after else "Notice taken down."
+            if d.after is None:
+                return "Notice taken down."
+            return f"Notice reworded: {_reworded(d)}." if d.before else f"Notice: {_short(d.after, _NOTICE)}."
         case _:
             return f"{_COLUMN_WORDS.get(str(d.subject), str(d.subject).replace('_', ' ').capitalize())}{_values(d)}."
 
@@ -191,14 +205,25 @@ def _values(d: Difference) -> str:
     if d.subject == "assessment_plan_url":
         return " published" if d.before is None else " taken down" if d.after is None else " replaced"
     if d.note:
-        return f": {_short(d.note)}"
-    if max(len(d.before or ""), len(d.after or "")) > _LONG:
-        return " added" if d.before is None else " removed" if d.after is None else " reworded"
-    return " " + _arrow(d)
+        return f": {_short(d.note, _NOTICE)}"
+    if max(len(d.before or ""), len(d.after or "")) > _LONG or d.subject in _PROSE:
+        return _became(d)
+    return f": {_arrow(d)}"
+
+
+def _became(d: Difference) -> str:
+    """` added: …`, ` removed` or ` reworded: …` for words too long to stand side by side."""
+    if d.before is None:
+        return f" added: {_short(d.after)}"
+    return " removed" if d.after is None else f" reworded: {_reworded(d)}"
 
 
 def _arrow(d: Difference, nothing: str = "not set") -> str:
-    return f"{(d.before or nothing).rstrip('.')} → {(d.after or nothing).rstrip('.')}"
+    old, new = (
+        nothing if value is None else value if value.isdecimal() or value in ("yes", "no") else f"“{value}”"
+        for value in (d.before, d.after)
+    )
+    return f"{old} → {new}"
 
 
 def _dates(d: Difference) -> str:
@@ -215,11 +240,11 @@ def _lower(status: str | None) -> str:
     return (status or "status unknown").lower()
 
 
-def _short(text: str | None) -> str:
+def _short(text: str | None, length: int = _LONG) -> str:
     words = text or ""
-    if len(words) <= _LONG:
+    if len(words) <= length:
         return words.rstrip(".")
-    return words[:_LONG].rsplit(" ", 1)[0].rstrip(",;:") + " …"
+    return words[:length].rsplit(" ", 1)[0].rstrip(",;:") + " …"
 
 
 def folded(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from rapidfuzz.distance import OSA
 
-_TOKEN_RE: Final = re.compile(r"\w+|[^\w\s]|\s+")
+_TOKEN_RE: Final = re.compile(r"[£$€]\d[\d.,]*|\w+|[^\w\s]|\s+")
 # A point or a sign beside figures is no punctuation: 2.4 is not 24, and 5 % not £5; nor is a sign that compares.
 _FIGURE_RE: Final = re.compile(r"(?:[£$€]\s?)?\d+(?:[.,]\d+)*(?:\s?%)?|[<>=≤≥±+×÷°&]")
 _WORD_RE: Final = re.compile(r"\w+")

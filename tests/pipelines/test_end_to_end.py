@@ -75,7 +75,7 @@ def test_each_night_says_what_happened_and_nothing_else(watched: tuple[Path, lis
 def test_silence_is_heard(watched: tuple[Path, list[list[dict[str, Any]]]]) -> None:
     _, (_, second, third) = watched
     silent = {(row["reference"], row["event"]) for row in second + third if not row["is_declared"]}
-    assert {("ST9001", "ksb_added"), ("ST9005", "ksb_removed"), ("ST9006", "notice_changed")} <= silent
+    assert {("ST9001", "ksb_reworded"), ("ST9005", "ksb_removed"), ("ST9006", "notice_changed")} <= silent
     assert ("ST9003", "attribute_changed") not in silent
 
 
@@ -83,7 +83,7 @@ def test_changes_are_told_once_by_all_their_sources(watched: tuple[Path, list[li
     data, _ = watched
     with duckdb.connect(str(data / "published" / "standards.duckdb"), read_only=True) as published:
         rows = published.execute(
-            "SELECT reference, event, list_sort(sources) FROM changes WHERE event IN ('ksb_added', 'ksb_removed')"
+            "SELECT reference, event, list_sort(sources) FROM changes WHERE event IN ('ksb_reworded', 'ksb_removed')"
         ).fetchall()
     assert {tuple(sources) for _, _, sources in rows} == {("api", "occupation", "page")}
 

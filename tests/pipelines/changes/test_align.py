@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.changes.align import Item, Pair, align, match_ksbs
-from schemas.record import Kind, Ksb
+from schemas.record import Content, Duty, Kind, Ksb
 
 WORDS = (
     "apply the safety rules of the site",
@@ -136,11 +136,26 @@ class TestMoved:
         ],
     )
     def test_moved(self, before: str, after: str, is_moved: bool) -> None:
-        found = match_ksbs([self.ksb("K", before)], [self.ksb("S", after)])
+        found = match_ksbs(Content(ksbs=(self.ksb("K", before),)), Content(ksbs=(self.ksb("S", after),)))
         assert bool(found.pairs) is is_moved
         assert len(found.removed) == len(found.added) == (0 if is_moved else 1)
 
     def test_an_item_that_stays_is_not_moved_to_its_double(self) -> None:
-        found = match_ksbs([self.ksb("K", "a b c")], [self.ksb("K", "a b c"), self.ksb("S", "a b c")])
+        found = match_ksbs(Content(ksbs=(self.ksb("K", "a b c"),)), Content(ksbs=(self.ksb("K", "a b c"), self.ksb("S", "a b c"))))
         assert [(old.code, new.code) for old, new, _ in found.pairs] == [("K1", "K1")]
         assert [ksb.code for ksb in found.added] == ["S1"]
+
+
+class TestTwins:
+    """Items with the same words are told apart by what they are mapped to, then by the publisher's id."""
+
+    def test_the_twin_whose_duties_stayed_is_the_one_that_stayed(self) -> None:
+        twins = tuple(Ksb(kind="S", position=n, text="plan the work") for n in (1, 2))
+        before = Content(ksbs=twins, duties=(Duty(number=1, text="x", codes=("S1",)), Duty(number=2, text="y", codes=("S2",))))
+        after = Content(ksbs=twins[:1], duties=(Duty(number=1, text="x"), Duty(number=2, text="y", codes=("S1",))))
+        found = match_ksbs(before, after)
+        assert [(old.code, new.code) for old, new, _ in found.pairs] == [("S2", "S1")]
+        assert [ksb.code for ksb in found.removed] == ["S1"]
+
+    def test_twins_that_change_places(self) -> None:
+        assert [(p.before, p.after) for p in align(items(["a", "a"], ["1", "2"]), items(["a", "a"], ["2", "1"])).pairs] == [(1, 0), (0, 1)]

@@ -16,7 +16,7 @@ from pipelines.changes.words import Edit, Span, edit, word_diff
         pytest.param("types, tools", "types; tools.", "punctuation", id="marks"),
         pytest.param("life-cycle", "lifecycle", "punctuation", id="a hyphen"),
         pytest.param("the “right” way", 'the "right" way', "punctuation", id="quotes"),
-        pytest.param("maintainance of kit", "maintenance of kit", "typing", id="a letter"),
+        pytest.param("maintanance of kit", "maintenance of kit", "typing", id="a letter"),
         pytest.param("recieve goods", "receive goods", "typing", id="letters swapped"),
         pytest.param("within 2.4 GHz", "within 24 GHz", "wording", id="a point beside figures"),
         pytest.param("5 days", "6 days", "wording", id="a figure"),
