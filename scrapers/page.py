@@ -50,6 +50,7 @@ _NOISE_RE: Final = re.compile(
 )
 _HIDDEN_INPUT_RE: Final = re.compile(rb"""\btype\s*=\s*["']?hidden\b|token|csrf|xsrf""", re.IGNORECASE)
 _TOKEN_META_RE: Final = re.compile(rb"csrf|xsrf|token|nonce|verification|request-?id|session|trace", re.IGNORECASE)
+_XML_RE: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*>")
 _NONCE_RE: Final = re.compile(rb"""nonce=(?<=\snonce=)(?:"[^"]*"|'[^']*'|[^\s"'>]+)""")
 _DATA_TOKEN_RE: Final = re.compile(
     rb"""data-(?<=\sdata-)(?P<name>(?:[a-z]+-)*(?:csrf|xsrf|token|nonce|cfemail)(?:-[a-z]+)*)=(?:"[^"]*"|'[^']*'|[^\s"'>]+)"""
@@ -184,7 +185,7 @@ def take_apart(body: bytes, *, required: Sequence[str]) -> Sheet:
 
 
 def _tree(body: bytes) -> BeautifulSoup:
-    body = blank_addresses(body)
+    body = _XML_RE.sub(b"", blank_addresses(body), count=1)
     if b"<" not in body:
         raise ParseError("P-NOT-A-STANDARD", f"No mark-up; it begins {body[:60].decode('utf-8', 'replace')!r}")
     if b"<html" in body[:2048].lower() and b"</html" not in body[-2048:].lower():

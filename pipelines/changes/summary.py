@@ -94,6 +94,7 @@ def headline(differences: Sequence[Difference]) -> str:
     """`funding £18,000 → £15,000, 3 knowledge items reworded, 14 skills renumbered`: what a reader asks of a new version first."""
     # What a version does not say yet is no difference a reader can act on.
     told = [d for d in differences if d.event == "attribute_changed" and d.subject in _HEADLINE_WORDS and d.after is not None]
+    told.sort(key=lambda d: list(_HEADLINE_WORDS).index(d.subject))
     facts = [f"{_HEADLINE_WORDS[d.subject]}{_values(d).removeprefix(':')}" for d in told]
     counts = Counter((_HEADLINE_VERBS[d.event], _noun(d)) for d in differences if d.event in _HEADLINE_VERBS and d.note != FOLLOWS)
     counted = [f"{n} {singular if n == 1 else plural} {verb}" for (verb, (singular, plural)), n in counts.items()]

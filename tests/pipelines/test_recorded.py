@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 
 from pipelines.changes.compare import compare
+from pipelines.changes.crosswalk import crosswalk
+from schemas.record import version_key
 from scrapers import api
 from tests.watching import Watch, told
 
@@ -258,3 +261,38 @@ def test_forty_six_nights_against_an_independent_check(watch: Watch) -> None:
     assert missed == []
     assert noise == []
     assert told_by_night == {}
+
+
+def test_the_crosswalk_of_every_neighbouring_pair_holds_its_invariants() -> None:
+    with lzma.open(SHARED / "data" / "standards-2026-08-22.jsonl.xz") as lines:
+        records = [api.parse(line).record for line in lines]
+    ordered = sorted(records, key=lambda record: (record.reference, version_key(str(record.version))))
+    pairs = [(one, other) for one, other in pairwise(ordered) if one.reference == other.reference]
+    assert len(pairs) == 1031
+    for one, other in pairs:
+        links = crosswalk(one.content, other.content)
+        old, new = ([ksb.code for ksb in r.content.ksbs] + [duty.label for duty in r.content.duties] for r in (one, other))
+        assert sorted(link.from_code for link in links if link.from_code) == sorted(old)
+        assert sorted(link.to_code for link in links if link.to_code) == sorted(new)
+        for link in links:
+            is_paired = link.from_code is not None and link.to_code is not None
+            assert is_paired is (link.relation not in ("added", "removed")) is (link.similarity is not None)
+            if link.relation in ("unchanged", "relabelled"):
+                assert link.from_text == link.to_text
+                assert link.similarity == 100
+
+
+def test_the_same_nights_through_pages_and_api_tell_each_change_once_and_name_both(watch: Watch) -> None:
+    only = {"ST0004", "ST0002", "ST0120", "ST0198", "ST1031", "ST1483", "ST0267", "ST0490", "ST0537", "ST1502"}
+    with real_site("2026-08-12", only) as (address, site):
+        watch.look(address, sources=("api", "page"))
+        for day in (13, 14):
+            site.move(date(2026, 8, day))
+            watch.look(address, sources=("api", "page"))
+            assert watch.counts.held == ()
+    rows = watch.rows("SELECT reference, version, event, subject, sources FROM changes")
+    assert len({(r["reference"], r["version"], r["event"], r["subject"]) for r in rows}) == len(rows)
+    # What the page does not show, only the API can tell.
+    api_only = {"minimum_hours", "assessment_plan_url", "qualifications", "job_titles"}
+    alone = [row for row in rows if set(row["sources"]) != {"api", "page"} and row["subject"] not in api_only]
+    assert alone == []

@@ -115,7 +115,9 @@ def shown(skin: Skin, /, **changes: Any) -> bytes:
 
 def with_fact(label: str, value: str | None) -> tuple[tuple[str, str], ...]:
     """The panel with one value changed, added, or left out."""
-    kept = tuple((name, value if name == label and value is not None else words) for name, words in PANEL if name != label or value is not None)
+    kept = tuple(
+        (name, value if name == label and value is not None else words) for name, words in PANEL if name != label or value is not None
+    )
     return kept if value is None or label in dict(PANEL) else (*kept, (label, value))
 
 
@@ -128,7 +130,8 @@ def golden(reading: Reading) -> dict[str, Any]:
     facts = {name: value for name, value in record.attributes.items() if value not in (None, ())}
     facts["ksbs"] = {ksb.code: ksb.text for ksb in record.content.ksbs}
     facts["duties"] = [
-        {"number": duty.number, "text": duty.text, "criteria": duty.criteria, "codes": " ".join(duty.codes)} for duty in record.content.duties
+        {"number": duty.number, "text": duty.text, "criteria": duty.criteria, "codes": " ".join(duty.codes)}
+        for duty in record.content.duties
     ]
     facts["findings"] = [f"{finding.rule} {finding.message}" for finding in reading.findings]
     written: dict[str, Any] = json.loads(orjson.dumps(facts))
@@ -213,13 +216,15 @@ AWKWARD = (
     "“quoted”, e.g. 50% – or 3/4",
     "Review: how it works",
     "Back to basics",
-    "K1 & S1",
+    "K1 and more of it",
     "caf\u00e9 na\u0131ve\u00a0 spaces",
 )
 PHRASES = st.one_of(
     st.sampled_from(AWKWARD),
     st.text(alphabet="abcdefghijklmnop KSBD0123456789-,.'()&<>", min_size=3, max_size=40).map(lambda words: f"x{words}").filter(plain),
 )
+# After a label a colon belongs to the label.
+CRITERIA = PHRASES.filter(lambda words: not words.startswith(":"))
 TEXTS = st.lists(PHRASES, min_size=1, max_size=3).map("\n".join)
 PROSE = st.lists(
     st.sampled_from(
@@ -254,7 +259,7 @@ def facts(draw: st.DrawFn) -> Facts:
         job_titles=tuple(draw(st.lists(PHRASES, min_size=1, max_size=3, unique=True))),
         entry=draw(st.sampled_from(("", "<p>Level: 2 is needed.</p>"))),
         duties=tuple(
-            (f"Duty {n}", detail, draw(PHRASES) if met else "", tuple(tuple(c for c in need if c[0] == kind) for kind in "KSB"))
+            (f"Duty {n}", detail, draw(CRITERIA) if met else "", tuple(tuple(c for c in need if c[0] == kind) for kind in "KSB"))
             for n, (detail, need) in enumerate(zip(details, needs, strict=True), 1)
         ),
         ksbs=ksbs,
@@ -293,3 +298,281 @@ def expected(told: Facts) -> Record:
 @given(facts(), st.sampled_from(SKINS))
 def test_invented_facts_read_as_told(told: Facts, skin: Skin) -> None:
     assert parse(render(told, skin)) == Reading(record=expected(told))
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+GOOD = render(FACTS, Tables()).decode()
+NO_DETAILS = re.sub(r"<h2>Details of.*(?=<h2>Version log)", "", GOOD, flags=re.DOTALL)
+TABS = '<h2>Contents</h2><div role="tabpanel">Content loading...</div><div role="tabpanel">Content loading...</div>'
+
+
+def panel_with(label: str, value: str | None) -> str:
+    return shown(Tables(), panel=with_fact(label, value)).decode()
+
+
+def ksbs_with(**codes: str) -> str:
+    """The page with the codes of some items replaced, in the list and not in the mapping."""
+    ksbs = {heading: tuple((codes.get(code, code), words) for code, words in rows) for heading, rows in FACTS.ksbs.items()}
+    return shown(Tables(), duties=(), ksbs=ksbs).decode()
+
+
+def duties_with(*rows: tuple[str, str]) -> str:
+    return shown(Tables(), duties=tuple((label, words, "", (("K1",),)) for label, words in rows)).decode()
+
+
+FAULTS = {
+    "P-NOT-A-STANDARD": {
+        "nothing": "",
+        "JSON": '{"status": "Approved for delivery"}',
+        "an error page": "<html><body><h1>Sorry, there is a problem with the service</h1><p>Try again later. Level: 3</p></body></html>",
+        "a page not found": "<html><body><main><h1>Page not found</h1><p>Check the web address.</p></main></body></html>",
+        "a login": '<html><body><h1>Sign in</h1><form><label>E-mail</label><input type="email"></form></body></html>',
+        "a bot check": "<html><head><title>Just a moment...</title></head><body><noscript>Enable JavaScript</noscript></body></html>",
+        "a feed": '<?xml version="1.0"?><rss><channel><title>Standards</title></channel></rss>',
+        "no panel": re.sub(r"<section><h2>Key information.*?</section>", "", GOOD, flags=re.DOTALL),
+        "no title": GOOD.replace("<h1>Lantern keeper</h1>", "<p>Lantern keeper</p>"),
+    },
+    "P-LOADING": {
+        "the base page": NO_DETAILS.replace("<h2>Version log", TABS + "<h2>Version log"),
+        "another view": NO_DETAILS.replace("<h2>Version log", TABS + "<h2>Assessment plan</h2><p>K1 K2</p><h2>Version log"),
+        "details that are to come": NO_DETAILS.replace(
+            "<h2>Version log", "<h2>Details of the occupational standard</h2><p>Content loading...</p><h2>Version log"
+        ),
+    },
+    "P-MISSING-FIELD": {
+        "no status": panel_with("Status", None),
+        "no reference": panel_with("Reference", None),
+        "no level": panel_with("Level", None),
+        "an empty status": panel_with("Status", ""),
+        "an empty level": panel_with("Level", ""),
+        "no details": NO_DETAILS,
+        "empty details": shown(Tables(), summary="", entry="", job_titles=(), duties=(), ksbs={}).decode(),
+        "a page cut short": GOOD[: GOOD.index("Calm in")],
+        "a log without this version": shown(Tables(), log=LOG[1:]).decode(),
+        "a log with this version twice": shown(Tables(), log=(LOG[0], *LOG)).decode(),
+        "a duty without words": duties_with(("Duty 1", "")),
+    },
+    "P-BAD-VALUE": {
+        "a status not known": panel_with("Status", "Abandoned"),
+        "a bracket not known": panel_with("Status", "Approved for delivery (perhaps)"),
+        "a reference": panel_with("Reference", "ST901"),
+        "another kind of reference": panel_with("Reference", "FA0001"),
+        "a reference of an occupation": panel_with("Reference", "OCC9001"),
+        "a version": panel_with("Version", "one"),
+        "a level": panel_with("Level", "three"),
+        "a duration": panel_with("Typical duration to gateway", "18 weeks"),
+        "an EPA period": panel_with("Typical EPA period", "some months"),
+        "funding in dollars": panel_with("Maximum funding", "$7000"),
+        "funding with a comma astray": panel_with("Maximum funding", "£70,00"),
+        "a date the other way round": panel_with("Date updated", "2022-04-05"),
+        "a date that is none": panel_with("Date updated", "31/02/2022"),
+        "a month that is none": panel_with("Approved for delivery", "6 Maius 2018"),
+        "a LARS code": panel_with("Lars code", "9,154"),
+        "a regulation": panel_with("Regulated occupation", "Perhaps"),
+        "a label twice": shown(Tables(), panel=(*PANEL, ("Level", "4"))).decode(),
+        "a date of the log": shown(Tables(), log=(("1.1", "", "2022", "Not set"),)).decode(),
+        "a log of another kind": re.sub(r"<h2>Version log</h2><table>.*</table>", "<h2>Version log</h2><p>See overleaf</p>", GOOD, flags=re.DOTALL),
+        "words among the codes": GOOD.replace("<td>K1, K2, S1</td>", "<td>K1, K2, see below</td>"),
+    },
+    "P-KSB-CODES": {
+        "a gap": ksbs_with(K2="K3"),
+        "a duplicate": ksbs_with(K2="K1"),
+        "a late beginning": ksbs_with(S1="S2"),
+        "a kind within another": ksbs_with(K2="S1", S1="S2", B1="K2"),
+        "no words": GOOD.replace("S355 steel brackets", ""),
+        "no words and no way back": GOOD.replace('<td>Calm in the dark</td><td><a href="#d">Back to Duty</a></td>', "<td></td>"),
+        "a title without items": re.sub(r"<h3>KSBs</h3>.*(?=<h2>Version log)", "<h3>KSBs</h3>", GOOD, flags=re.DOTALL),
+        "items without codes": re.sub(r'<th scope="row">[KSB]\d</th>', "", shown(Tables(), duties=()).decode()),
+    },
+    "P-DUTY-NUMBERS": {
+        "a gap": duties_with(("Duty 1", "Light"), ("Duty 3", "Douse")),
+        "a duplicate": duties_with(("Duty 1", "Light"), ("Duty 1", "Douse")),
+        "a late beginning": duties_with(("Duty 2", "Light")),
+        "a row without a number": duties_with(("Duty 1", "Light"), ("", "Douse")),
+        "a title without duties": re.sub(
+            r"(<h3>Occupation duties</h3>)<table>.*?</table>", r"\1<p>The keeper lights lanterns.</p>", GOOD, flags=re.DOTALL
+        ),
+    },
+    "P-MAPPED-CODE-MISSING": {
+        "one too high": GOOD.replace("<td>K1, K2, S1</td>", "<td>K1, K2, K3, S1</td>"),
+        "none of its kind": GOOD.replace("<td>B1</td>", "<td>B1, S9</td>"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "body"), [pytest.param(rule, body, id=f"{rule} {name}") for rule, cases in FAULTS.items() for name, body in cases.items()]
+)
+def test_a_fault_meets_its_rule(rule: str, body: str) -> None:
+    with pytest.raises(ParseError) as raised:
+        parse(body.encode())
+    assert raised.value.rule == rule
+
+
+def test_the_page_the_faults_are_made_of_has_none() -> None:
+    assert parse(GOOD.encode()) == Reading(record=RECORD)
+
+
+@pytest.mark.parametrize("skin", EVERY_SKIN)
+@pytest.mark.parametrize("place", [0, 5, len(PANEL)], ids=["first", "among", "last"])
+def test_an_unknown_label_is_reported_and_the_rest_loads(skin: Skin, place: int) -> None:
+    panel = (*PANEL[:place], ("Colour of the cover", "Blue"), *PANEL[place:])
+    reading = parse(shown(skin, panel=panel))
+    assert [(finding.rule, finding.message.casefold()) for finding in reading.findings] == [("P-UNKNOWN-FIELD", "colour of the cover")]
+    assert reading.record == RECORD
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param(
+            GOOD.replace("<h2>Version log", "<h3>Moon phases</h3><p>All of them</p><h2>Version log"), "Moon phases", id="a section below the KSBs"
+        ),
+        pytest.param(GOOD.replace("<h2>Version log", "<p>All moons</p><p>of June</p><h2>Version log"), "All moons", id="words below the KSBs"),
+        pytest.param(
+            re.sub(r"<td><span>Duty", "<td>x</td><td><span>Duty", GOOD.replace("<th>Duty</th>", "<th>Core</th><th>Duty</th>")),
+            "column Core",
+            id="a column of the duties",
+        ),
+        pytest.param(GOOD.replace("</ul></div><h3>Entry", "</ul><p>And more</p></div><h3>Entry"), "And more", id="words after the job titles"),
+    ],
+)
+def test_what_is_not_known_in_the_details_is_reported(body: str, message: str) -> None:
+    reading = parse(body.encode())
+    assert [(finding.rule, finding.message) for finding in reading.findings] == [("P-UNKNOWN-FIELD", message)]
+    assert reading.record == RECORD
+
+
+# --- single values --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "column", "read"),
+    [
+        ("Status", "Approved for delivery (paused for starts)", "is_paused_for_starts", True),
+        ("Status", "Approved for delivery", "is_paused_for_starts", None),
+        ("Status", "approved for delivery (Available for starts)", "status", "Approved for delivery"),
+        ("Reference", "st9001", "reference", "ST9001"),
+        ("Level", "Level 3", "level", 3),
+        ("Typical duration to gateway", "1 month", "typical_duration_months", 1),
+        ("Typical duration to gateway", "", "typical_duration_months", None),
+        ("Maximum funding", "£27,000", "max_funding_gbp", 27000),
+        ("Maximum funding", "£0", "max_funding_gbp", None),
+        ("Integration", "Statutory integration", "integration", "Statutory integration"),
+        ("Date updated", "Not set", "changed_on", None),
+        ("Approved for delivery", "16 December 2016", "approved_on", date(2016, 12, 16)),
+        ("Lars code", "0", "lars_code", None),
+        ("Regulated occupation", "Yes", "is_regulated", True),
+        ("Regulated occupation", "No", "is_regulated", False),
+        ("EQA provider", "None", "eqa_provider", None),
+    ],
+)
+@pytest.mark.parametrize("skin", EVERY_SKIN)
+def test_a_value_is_read_in_its_form(skin: Skin, label: str, value: str, column: str, read: object) -> None:
+    assert getattr(parse(shown(skin, panel=with_fact(label, value))).record, column) == read
+
+
+@pytest.mark.parametrize("skin", EVERY_SKIN)
+def test_names_and_addresses_of_people_are_left_out(skin: Skin) -> None:
+    panel = (*PANEL, ("Trailblazer contact(s)", "Wick Trimmer wick.trimmer@example.org"), ("Contact", "Wick Trimmer"))
+    notices = (*FACTS.notices, "Write to wick.trimmer@example.org or wick&#64;example.org by May")
+    reading = page.parse(shown(skin, panel=panel, notices=notices, entry="<p>Ask <a href='mailto:wick@example.org'>wick@example.org</a></p>"))
+    told = repr(reading)
+    assert "@" not in told
+    assert "Trimmer" not in told
+    assert reading.record.notice == "Lamp oil changes on 1 March; Write to [e-mail address] or [e-mail address] by May"
+    assert reading.findings == ()
+
+
+# --- evidence -------------------------------------------------------------------------------------
+
+
+def visit(number: int) -> bytes:
+    """The golden page as one visitor gets it."""
+    body = (PAGES / "typical.html").read_bytes()
+    for old, new in (
+        (b'nonce="4f2a"', b'nonce="%d"' % number),
+        (b'value="b0f1"', b'value="%d"' % number),
+        (b'content="c2FtcGxl"', b"content='%d'" % number),
+        (b'"K9: not an item"', b"%d" % number),
+        (b'"Level: 9"', b"'%d'" % number),
+        (b"lamps@example.org", b"lamps%d@example.org" % number),
+        (b"<body>", b'<body data-csrf-token="%d"><!-- served by %d -->' % (number, number)),
+        (b"<footer>", b"<footer><INPUT name=__RequestVerificationToken type='hidden' value=%d>" % number),
+    ):
+        assert old in body
+        body = body.replace(old, new)
+    return body
+
+
+def test_two_visits_leave_the_same_evidence() -> None:
+    assert visit(1) != visit(2)
+    assert page.evidence(visit(1)) == page.evidence(visit(2))
+
+
+def test_evidence_holds_no_address_and_no_script() -> None:
+    kept = page.evidence(visit(7))
+    assert b"@" not in kept
+    assert b"window" not in kept
+    assert b"content:" not in kept
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (b'<a href="mailto:a.b@c.org?subject=x">a.b@c.org</a>', b'<a href="mailto:">[e-mail address]</a>'),
+        (b"<p>a&#46;b&#x40;c&period;org</p>", b"<p>[e-mail address]</p>"),
+        (b"<p>a&amp;#64;c.org</p>", b"<p>[e-mail address]</p>"),
+        (b'<a href="/cdn-cgi/l/email-protection#5a2b">x</a>', b'<a href="/cdn-cgi/l/email-protection">x</a>'),
+        (b"<!-- <script> --><p>x</p><script>y</script>", b"<!----><p>x</p><script></script>"),
+        (b"<SCRIPT src='a>b'>x</SCRIPT >", b"<script></script>"),
+        (b"<scripture>x</scripture>", b"<scripture>x</scripture>"),
+        (b'<input name="words" value="x">', b'<input name="words" value="x">'),
+        (b'<p>nonce="x", 5 @ 3 and @home</p>', b'<p>nonce="x", 5 @ 3 and @home</p>'),
+        (b"<p>K1 &#8211; &amp; &#39;x&#39;</p>", b"<p>K1 &#8211; &amp; &#39;x&#39;</p>"),
+    ],
+)
+def test_evidence_blanks_no_more_than_it_must(body: bytes, kept: bytes) -> None:
+    assert page.evidence(body) == kept
+
+
+MARK_UP = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                *(b"<script>", b"<script nonce='a'>", b"</script>", b"<style>", b"</style>", b"<!--", b"-->", b"<!-->", b"<!"),
+                *(b"<input type=hidden value='", b"<meta name=csrf ", b'content="', b'">', b"'>", b">", b"<", b" nonce=", b" data-token="),
+                *(b"&#", b"&#64;", b"&amp;", b"#64;", b"x40;", b"&commat;", b"a.b@c.org", b"@", b".org", b"mailto:", b"<p>", b"</p>"),
+            ]
+        ),
+        st.binary(max_size=3),
+    ),
+    max_size=30,
+).map(b"".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(MARK_UP)
+def test_evidence_of_evidence_is_the_same(body: bytes) -> None:
+    kept = page.evidence(body)
+    assert page.evidence(kept) == kept
+
+
+@settings(max_examples=100, deadline=None)
+@given(MARK_UP)
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    with pytest.raises(ParseError) as raised:
+        parse(body)
+    assert raised.value.rule == "P-NOT-A-STANDARD"
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith("occupation")])
+def test_evidence_reads_as_the_page_does(case: str) -> None:
+    body = (PAGES / f"{case}.html").read_bytes()
+    assert page.parse(body) == page.parse(page.evidence(body))
+
+
+def test_a_page_in_another_encoding() -> None:
+    body = GOOD.replace('<meta charset="utf-8">', '<meta charset="windows-1252">').encode("windows-1252")
+    assert page.parse(body).record == RECORD

@@ -1,0 +1,58 @@
+"""What the README promises is what there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.changes.severity import RULES
+from pipelines.cli import app
+from pipelines.settings import PREFIX, Settings
+from schemas.tables import TABLES
+from warehouse.views import VIEWS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = {str(command.name or command.callback.__name__) for command in app.registered_commands if command.callback}
+
+
+def test_every_setting_is_described_in_the_readme_and_in_the_example() -> None:
+    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert set(re.findall(rf"^\| `({PREFIX}\w+)`", README, re.MULTILINE)) == names
+    assert set(re.findall(rf"^({PREFIX}\w+)=", example, re.MULTILINE)) == names
+
+
+def test_every_command_is_in_the_readme() -> None:
+    assert set(re.findall(r"^\| `standards-watch (\w+)", README, re.MULTILINE)) == COMMANDS
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_help(command: str) -> None:
+    done = CliRunner().invoke(app, [command, "--help"])
+    assert done.exit_code == 0
+    assert "Usage" in done.output
+
+
+def test_the_rules_are_the_readme_s_table() -> None:
+    rows = re.findall(r"^\| `(R-[A-Z-]+)` \| (\w+) \| (.+) \|$", README, re.MULTILINE)
+    assert rows == [(rule.code, rule.severity, rule.sentence) for rule in RULES.values()]
+
+
+def test_the_readme_names_only_tables_and_views_there_are() -> None:
+    section = README.split("## Where the data is")[1].split("## How it works")[0]
+    named = set(re.findall(r"`([a-z_]+)(?:\([a-z, ]+\))?`", section))
+    assert named <= {table.name for table in TABLES} | {view.name for view in VIEWS}
+    assert {view.name for view in VIEWS} <= named
+
+
+def test_the_readme_s_demo_is_what_the_demo_prints(tmp_path: Path) -> None:
+    printed = " ".join(CliRunner().invoke(app, ["demo", "--data", str(tmp_path)]).stdout.split())
+    block = README.split("```text\n")[1].split("```")[0]
+    for line in block.strip().splitlines():
+        assert all(" ".join(part.split()) in printed for part in line.split("…")), line
+
+
+def test_the_lock_names_no_address() -> None:
+    assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
