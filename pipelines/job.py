@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
@@ -21,6 +21,10 @@ from pipelines.settings import Settings
 from warehouse import read
 from warehouse.captures import finish_run
 from warehouse.database import open_warehouse
+
+
+# Errors whose words are meant for whoever started the run; what caused them is in Dagster's history.
+_OUR_ERRORS: Final = frozenset({"Failure", "WarehouseError", "WarehouseBusyError", "EvidenceError"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +86,13 @@ def dagster_instance(data: Path) -> dg.DagsterInstance:
 def _failure(result: dg.ExecuteInProcessResult) -> str:
     """The first thing that went wrong, in its own words."""
     for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error:
-            error = event.step_failure_data.error
-            while error.cause:
-                error = error.cause
-            return " ".join(error.message.split(": ", 1)[-1].split())[:600]
+        error = event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error if event.is_job_failure else None
+        if error:
+            chain = [error]
+            while chain[-1].cause:
+                chain.append(chain[-1].cause)
+            said = [link for link in chain if link.cls_name in _OUR_ERRORS] or chain
+            return " ".join(said[-1].message.split(": ", 1)[-1].split())[:600]
     return "The run failed; its history in Dagster says why."
 
 

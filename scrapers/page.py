@@ -39,15 +39,10 @@ _LOG_ROLES: Final = {
 _IN_REVISION: Final = "revised version awaiting implementation"
 _OVERVIEW_TITLE: Final = "overview of the role"
 # What varies from visit to visit and says nothing: scripts, styles, comments, hidden inputs, anti-forgery
-# metas. One pass from left to right, since each of them may hold what looks like another.
-_NOISE_RE: Final = re.compile(
-    rb"""<(?:
-      (?P<comment>!--.*?--!?>)
-    | (?P<raw>script|style)(?=[\s/>])(?:[^>"']|"[^"]*"|'[^']*')*+>.*?</(?P=raw)\s*>
-    | (?P<tag>input|meta)(?=[\s/>])(?:[^>"']|"[^"]*"|'[^']*')*+>
-    )""",
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
+# metas. They are gone through from left to right, since each may hold what looks like another.
+_NOISE_RE: Final = re.compile(rb"<(?:(?P<comment>!--)|(?P<raw>script|style)(?=[\s/>])|(?P<tag>input|meta)(?=[\s/>]))", re.IGNORECASE)
+_TAG_END_RE: Final = re.compile(rb"""(?:[^>"']|"[^"]*"|'[^']*')*+>""")
+_LONGEST_TAG: Final = 8192
 _HIDDEN_INPUT_RE: Final = re.compile(rb"""\btype\s*=\s*["']?hidden\b|token|csrf|xsrf""", re.IGNORECASE)
 _TOKEN_META_RE: Final = re.compile(rb"csrf|xsrf|token|nonce|verification|request-?id|session|trace", re.IGNORECASE)
 _XML_RE: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*>")
@@ -88,20 +83,40 @@ class Sheet:
 
 def evidence(body: bytes) -> bytes:
     """The bytes worth keeping: without what varies from visit to visit, and without e-mail addresses."""
-    body = _NOISE_RE.sub(_quiet, blank_addresses(body))
+    body = _without_noise(blank_addresses(body))
     body = _NONCE_RE.sub(b'nonce=""', body)
     return _DATA_TOKEN_RE.sub(rb'data-\g<name>=""', body)
 
 
-def _quiet(match: re.Match[bytes]) -> bytes:
-    if match["comment"]:
-        return b"<!---->"
-    if match["raw"]:
-        name = match["raw"].lower()
-        return b"<" + name + b"></" + name + b">"
-    if match["tag"].lower() == b"input":
-        return b'<input type="hidden">' if _HIDDEN_INPUT_RE.search(match[0]) else match[0]
-    return b"<meta>" if _TOKEN_META_RE.search(match[0]) else match[0]
+def _without_noise(body: bytes) -> bytes:
+    kept: list[bytes] = []
+    lower = body.lower()
+    done, at = 0, _NOISE_RE.search(body)
+    while at:
+        quiet, end = _quiet(body, lower, at)
+        if quiet is not None:
+            kept += (body[done : at.start()], quiet)
+            done = end
+        at = _NOISE_RE.search(body, end)
+    return b"".join((*kept, body[done:]))
+
+
+def _quiet(body: bytes, lower: bytes, at: re.Match[bytes]) -> tuple[bytes | None, int]:
+    """What to put in the place of an element and where it ends; None for one to keep as it is."""
+    if at["comment"]:
+        end = body.find(b"-->", at.end())
+        return (None, at.end()) if end < 0 or body.startswith((b">", b"->"), at.end()) else (b"<!---->", end + 3)
+    name = lower[at.start() + 1 : at.end()]
+    tag = _TAG_END_RE.match(body, at.end(), at.end() + _LONGEST_TAG)
+    if tag is None:
+        return None, at.end()
+    if at["raw"]:
+        end = lower.find(b"</" + name, tag.end())
+        close = body.find(b">", end)
+        return (None, at.end()) if end < 0 or close < 0 else (b"<" + name + b"></" + name + b">", close + 1)
+    if name == b"input":
+        return (b'<input type="hidden">' if _HIDDEN_INPUT_RE.search(tag[0]) else None), tag.end()
+    return (b"<meta>" if _TOKEN_META_RE.search(tag[0]) else None), tag.end()
 
 
 def parse(body: bytes) -> Reading:
@@ -152,7 +167,10 @@ def take_apart(body: bytes, *, required: Sequence[str]) -> Sheet:
 
     Raises ParseError (P-NOT-A-STANDARD, P-LOADING, P-MISSING-FIELD, P-BAD-VALUE).
     """
-    everything = visible_lines(_tree(body))
+    try:
+        everything = visible_lines(_tree(body))
+    except RecursionError as error:
+        raise ParseError("P-NOT-A-STANDARD", "Elements within elements without end.") from error
     lines = [line for line in everything if not is_loading(line)]
     panel_at = find_panel(lines)
     if panel_at is None:

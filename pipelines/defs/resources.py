@@ -17,6 +17,7 @@ from pipelines.run import Run
 from pipelines.settings import Settings, settings_with
 from scrapers.site import Site
 from warehouse.database import Warehouse, open_warehouse
+from warehouse.lock import only_writer
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -31,6 +32,12 @@ class WatchResource(dg.ConfigurableResource["WatchResource"]):
     requests_per_second: float | None = None
     only: list[str] | None = None
     observed_at: str | None = None
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["WatchResource"]:  # noqa: ARG002 - Dagster's signature
+        """For as long as a run lasts, no other one writes to its data folder."""
+        with only_writer(self.settings().data):
+            yield self
 
     def settings(self) -> Settings:
         """The settings with what this run was told on top."""

@@ -1,6 +1,7 @@
 """The command line as people meet it: what is printed, and the exit code."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from scrapers.sample.server import Fault, SampleSite, sample_nights
+from warehouse.lock import only_writer
 
 API = "/api/apprenticeshipstandards"
 
@@ -86,6 +88,13 @@ def test_run_against_nobody(shell: Shell) -> None:
     assert done.exit_code == 1
     assert "http://127.0.0.1:9" in done.output
     assert "No connection" in done.output
+
+
+def test_run_beside_another_run_says_who_is_writing(shell: Shell) -> None:
+    with only_writer(shell.data):
+        done = shell.run("--source", "api")
+    assert done.exit_code == 1
+    assert f"process {os.getpid()}" in done.output
 
 
 def test_run_with_a_page_that_is_no_standard_is_done_with_something_held_back(shell: Shell) -> None:
