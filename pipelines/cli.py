@@ -27,6 +27,7 @@ from pipelines.settings import Settings, origin, settings_with
 from schemas.events import EVENTS, SEVERITIES
 from warehouse import read
 from warehouse.database import WarehouseBusyError, WarehouseError, open_warehouse
+from warehouse.evidence import EvidenceError
 from warehouse.publish import PUBLISHED
 
 app = typer.Typer(
@@ -154,10 +155,7 @@ def show(
 ) -> None:
     """One standard: facts, KSBs, duties and which duty needs which KSB."""
     with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
-        row = read.version(reader, reference.upper(), version, _moment(as_of))
-        if row is None:
-            asked = f"{reference.upper()}{f' {version}' if version else ''}{f' as of {as_of}' if as_of else ''}"
-            raise typer.BadParameter(f"{asked} is not in the warehouse. `standards-watch changes` lists what moved; check the reference.")
+        row = _version(reader, reference.upper(), version, as_of)
         content = read.content(reader, row["snapshot_id"])
     if as_json:
         _print_json(row | content)
@@ -190,12 +188,7 @@ def show_diff(
     with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
         pair = []
         for version, day in ((old, since), (new or old, until)):
-            row = read.version(reader, reference, version, _moment(day))
-            if row is None:
-                there = ", ".join(read.versions_of(reader, reference)) or "none of that standard"
-                raise typer.BadParameter(
-                    f"{reference} {version}{f' as of {day}' if day else ''} is not in the warehouse; there is {there}."
-                )
+            row = _version(reader, reference, version, day)
             pair.append((words.Side(version=version, as_of=day), read.record(reader, row)))
     found = words.diff(*pair)
     if as_json:
@@ -204,6 +197,58 @@ def show_diff(
         sys.stdout.write(words.as_html(found))
     else:
         _show_diff(found, everything=everything)
+
+
+@app.command()
+def explain(
+    reference: Annotated[str, typer.Argument(help="The standard: ST0128.")],
+    item: Annotated[str, typer.Argument(help='A code (K7), a duty ("Duty 3") or a column (max_funding_gbp).')],
+    data: Data = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="The version: 1.1 (default: the one in force).", show_default=False)
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="As it was known at this day or moment (UTC).", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Where a value came from: the bytes, their hash, address and time, and what they read as today. Exit 1 where that differs."""
+    from pipelines.audit import explain as explain_value
+
+    with _plain_errors():
+        folder = _settings(data=data).data
+        with read.open_published(folder) as reader:
+            row = _version(reader, reference.upper(), version, as_of)
+            try:
+                found = explain_value(reader, folder / "evidence", row, item)
+            except KeyError as error:
+                raise typer.BadParameter(
+                    f"{row['reference']} {row['version']} has no {item}. `standards-watch show {row['reference']}` lists what it has."
+                ) from error
+    facts = {name: getattr(found, name) for name in found.__slots__} | {"is_same": found.is_same}
+    if as_json:
+        _print_json(facts)
+    else:
+        _show_facts(facts)
+    raise typer.Exit(0 if found.is_same else EXIT_FAILED)
+
+
+@app.command()
+def verify(data: Data = None, as_json: Json = False) -> None:
+    """Check every stored body against its digest and every rule between the tables. Exit 1 where something is wrong."""
+    from pipelines.audit import verify as verify_all
+
+    with _plain_errors():
+        folder = _settings(data=data).data
+        with read.open_published(folder) as reader, _progress(quiet=as_json) as progress:
+            verdicts = list(verify_all(reader, folder / "evidence", progress))
+    if as_json:
+        _print_json([{"what": v.what, "checked": v.checked, "wrong": list(v.wrong)} for v in verdicts])
+    else:
+        _show_rows(
+            "Verified",
+            [{"is_good": not v.wrong, "what": v.what, "wrong": "; ".join(v.wrong[:3])} for v in verdicts],
+            ("is_good", "what", "wrong"),
+        )
+    raise typer.Exit(EXIT_FAILED if any(v.wrong for v in verdicts) else 0)
 
 
 @app.command()
@@ -242,9 +287,18 @@ def _settings(**told: Any) -> Settings:
 def _plain_errors() -> Any:
     try:
         yield
-    except WarehouseError as error:
+    except (WarehouseError, EvidenceError) as error:
         errors.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from error
+
+
+def _version(reader: read.Queryable, reference: str, version: str | None, as_of: str | None) -> dict[str, Any]:
+    row = read.version(reader, reference, version, _moment(as_of))
+    if row is None:
+        there = ", ".join(read.versions_of(reader, reference)) or "no version of that standard"
+        asked = " ".join(part for part in (reference, version, f"as of {as_of}" if as_of else None) if part)
+        raise typer.BadParameter(f"{asked} is not in the warehouse; there is {there}.")
+    return row
 
 
 def _references(text: str | None) -> tuple[str, ...] | None:
@@ -379,13 +433,7 @@ def _show_diff(found: Any, *, everything: bool) -> None:
 
 def _show_version(row: dict[str, Any], content: dict[str, list[dict[str, Any]]]) -> None:
     console.print(Text(f"{row['reference']} {row['version']}  {row['title']}", "bold"))
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(ratio=1)
-    for name, value in row.items():
-        if value not in (None, []) and name not in ("reference", "version", "title"):
-            facts.add_row(name, Text(_value(value)))
-    console.print(facts)
+    _show_facts({name: value for name, value in row.items() if name not in ("reference", "version", "title")})
     for heading, kind in (("Knowledge", "K"), ("Skills", "S"), ("Behaviours", "B")):
         items = [ksb for ksb in content["ksbs"] if ksb["kind"] == kind]
         if items:
@@ -399,6 +447,16 @@ def _show_version(row: dict[str, Any], content: dict[str, list[dict[str, Any]]])
                 for duty in content["duties"]
             ]
         )
+
+
+def _show_facts(facts: dict[str, Any]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(ratio=1)
+    for name, value in facts.items():
+        if value not in (None, []):
+            table.add_row(name, Text(_value(value)))
+    console.print(table)
 
 
 def _show_items(items: Sequence[tuple[str, str, Sequence[str]]]) -> None:

@@ -22,7 +22,6 @@ from warehouse import read
 from warehouse.captures import finish_run
 from warehouse.database import open_warehouse
 
-
 # Errors whose words are meant for whoever started the run; what caused them is in Dagster's history.
 _OUR_ERRORS: Final = frozenset({"Failure", "WarehouseError", "WarehouseBusyError", "EvidenceError"})
 

@@ -1,14 +1,17 @@
 """The same facts in mark-up that has nothing in common but the words.
 
-Belongs here: four ways a site might be built, and invented facts to show in them. Not here: what a
-parser makes of them. A skin has the methods the loopback site asks for, so that real records can be
+Belongs here: four ways a site might be built, invented facts to show in them, and the record that
+these make. A skin has the methods the loopback site asks for, so that real records can be
 shown in it too.
 """
 
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
+
+from schemas.record import Content, Duty, Ksb, Record
 
 LOG_HEAD = ("Version", "Change detail", "Earliest start date", "Latest start date")
 CRITERIA = "Criteria for measuring performance"
@@ -251,6 +254,79 @@ class Facts:
     duties: tuple[tuple[str, str, str, tuple[tuple[str, ...], ...]], ...] = ()
     ksbs: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     information: str = ""
+
+
+PANEL = (
+    ("Status", "Approved for delivery (available for starts)"),
+    ("Reference", "ST9001"),
+    ("Version", "1.1"),
+    ("Level", "3"),
+    ("Typical duration to gateway", "18 months"),
+    ("Typical EPA period", "3 months"),
+    ("Maximum funding", "£7000"),
+    ("Route", "Transport and logistics"),
+    ("Integration", "None"),
+    ("Date updated", "05/04/2022"),
+    ("Approved for delivery", "6 May 2018"),
+    ("Lars code", "9154"),
+    ("EQA provider", "Board of Lights"),
+    ("Review", "this apprenticeship will be reviewed"),
+)
+LOG = (
+    ("1.1", "Occupational standard revised", "16/05/2022", "Not set"),
+    ("1.0", "Approved for delivery", "06/05/2018", "15/05/2022"),
+)
+FACTS = Facts(
+    notices=("This apprenticeship has been retired", "Lamp oil changes on 1 March"),
+    panel=PANEL,
+    log=LOG,
+    summary="<p>Lanterns are <b>kept</b> alight.</p><p>On quays.</p>",
+    job_titles=("Wick trimmer", "Lamp lighter"),
+    entry="<p>Employers decide.</p>",
+    duties=(
+        ("Duty 1", "Light the lanterns", "At dusk", (("K1", "K2"), ("S1",), ())),
+        ("Duty 2", "Duty of care", "", ((), (), ("B1",))),
+    ),
+    ksbs={
+        "Knowledge": (("K1", "Oils and wicks"), ("K2", "Tides")),
+        "Skills": (("S1", "S355 steel brackets"),),
+        "Behaviours": (("B1", "Calm in the dark"),),
+    },
+)
+RECORD = Record(
+    reference="ST9001",
+    version="1.1",
+    title="Lantern keeper",
+    status="Approved for delivery",
+    is_paused_for_starts=False,
+    level=3,
+    route="Transport and logistics",
+    typical_duration_months=18,
+    epa_period_months=3,
+    max_funding_gbp=7000,
+    lars_code=9154,
+    eqa_provider="Board of Lights",
+    changed_on=date(2022, 4, 5),
+    approved_on=date(2018, 5, 6),
+    change_note="Occupational standard revised",
+    earliest_start_on=date(2022, 5, 16),
+    notice="Lamp oil changes on 1 March",
+    occupation_summary="Lanterns are kept alight. On quays.",
+    entry_requirements="Employers decide.",
+    job_titles=("Lamp lighter", "Wick trimmer"),
+    content=Content(
+        ksbs=(
+            Ksb(kind="K", position=1, text="Oils and wicks"),
+            Ksb(kind="K", position=2, text="Tides"),
+            Ksb(kind="S", position=1, text="S355 steel brackets"),
+            Ksb(kind="B", position=1, text="Calm in the dark"),
+        ),
+        duties=(
+            Duty(number=1, text="Light the lanterns", criteria="At dusk", codes=("K1", "K2", "S1")),
+            Duty(number=2, text="Duty of care", codes=("B1",)),
+        ),
+    ),
+)
 
 
 def render(facts: Facts, skin: Skin) -> bytes:

@@ -11,6 +11,7 @@ import polars as pl
 
 from schemas.tables import Table
 from warehouse.database import Warehouse
+from warehouse.read import Queryable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,33 @@ CHECKS: Final = (
             AND a.seen_from_at < coalesce(b.seen_to_at, 'infinity') AND b.seen_from_at < coalesce(a.seen_to_at, 'infinity')""",
     ),
     Check(
+        name="every_version_stands_on_its_snapshot",
+        asset="standard_snapshots",
+        severity="error",
+        description="What a source shows now is a snapshot that is in force; what is missing has none.",
+        sql="""
+            SELECT w.source, w.reference, w.version, w.is_missing, s.seen_to_at FROM watched_versions w LEFT JOIN snapshots s USING (snapshot_id)
+            WHERE s.snapshot_id IS NULL OR w.is_missing <> (s.seen_to_at IS NOT NULL)""",
+    ),
+    Check(
+        name="the_counts_of_every_snapshot_add_up",
+        asset="standard_snapshots",
+        severity="error",
+        description="A snapshot counts as many KSBs and duties as its content lists.",
+        sql="""
+            SELECT snapshot_id, s.reference, s.version FROM snapshots s
+            LEFT JOIN (SELECT content_id, count(*) AS n FROM content_ksbs GROUP BY ALL) k USING (content_id)
+            LEFT JOIN (SELECT content_id, count(*) AS n FROM content_duties GROUP BY ALL) d USING (content_id)
+            WHERE s.knowledge_count + s.skill_count + s.behaviour_count <> coalesce(k.n, 0) OR s.duty_count <> coalesce(d.n, 0)""",
+    ),
+    Check(
+        name="every_snapshot_names_its_evidence",
+        asset="standard_snapshots",
+        severity="error",
+        description="The bytes behind a snapshot are in the evidence store.",
+        sql="SELECT snapshot_id, reference, version FROM snapshots ANTI JOIN evidence ON evidence_sha256 = sha256",
+    ),
+    Check(
         name="every_mapped_code_is_listed",
         asset="standard_snapshots",
         severity="error",
@@ -122,13 +150,9 @@ CHECKS: Final = (
 )
 
 
-def failing_rows(db: Warehouse, check: Check, run_id: str) -> list[dict[str, Any]]:
+def failing_rows(db: Queryable, check: Check, run_id: str) -> list[dict[str, Any]]:
     """The rows for which a check does not hold."""
-    if "$run_id" not in check.sql:
-        return db.rows(check.sql)
-    cursor = db.connection.execute(check.sql, {"run_id": run_id})
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return db.rows(check.sql, {"run_id": run_id} if "$run_id" in check.sql else ())
 
 
 def whole_table(db: Warehouse, table: Table) -> pl.DataFrame:

@@ -8,7 +8,7 @@ snapshots, changes) or the file that others read (publish).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -72,7 +72,7 @@ class Warehouse:
         finally:
             self.connection.unregister(name)
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         """The result as dictionaries by column name."""
         cursor = self.connection.execute(sql, parameters)
         names = [column[0] for column in cursor.description or ()]

@@ -3,7 +3,7 @@
 Belongs here: the queries behind the command line. Not here: writing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 class Queryable(Protocol):
     """Anything that answers SQL: the published file, or the warehouse itself."""
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """The result as dictionaries by column name."""
 
 
@@ -32,7 +32,7 @@ class Reader:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """The result as dictionaries by column name."""
         cursor = self._connection.execute(sql, parameters)
         names = [column[0] for column in cursor.description or ()]
@@ -144,6 +144,19 @@ def versions_of(reader: Queryable, reference: str) -> list[str]:
         [reference],
     )
     return [row["version"] for row in rows]
+
+
+def provenance(reader: Queryable, snapshot_id: str) -> Row:
+    """Where a snapshot came from: its evidence row, the address and time of the capture, the parser."""
+    (found,) = reader.rows(
+        """
+        SELECT s.source, s.parser_version, s.seen_from_at, s.run_id, e.*,
+            (SELECT min(url) FROM captures c WHERE c.run_id = s.run_id AND c.source = s.source
+             AND (c.reference IS NULL OR (c.reference, c.version) = (s.reference, s.version))) AS url
+        FROM snapshots s JOIN evidence e ON e.sha256 = s.evidence_sha256 WHERE s.snapshot_id = ?""",
+        [snapshot_id],
+    )
+    return found
 
 
 def runs(reader: Queryable, limit: int) -> list[Row]:

@@ -2,9 +2,8 @@
 
 import importlib.util
 import json
-import lzma
+import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -24,84 +23,12 @@ from scrapers import api, occupation, page
 from scrapers.notice import notice_text
 from scrapers.prose import prose_text
 from scrapers.reading import ParseError, Reading
-from tests.skins import SKINS, Facts, Paragraphs, Skin, Tables, render
+from tests.skins import FACTS, LOG, PANEL, RECORD, SKINS, Facts, Skin, Tables, render
 
 PAGES = Path(__file__).parents[1] / "pages"
 CASES = sorted({path.stem for path in PAGES.iterdir() if path.suffix in (".html", ".json")})
 SHARED = Path(__file__).parents[2].parent / "shared"
 EVERY_SKIN = [pytest.param(skin, id=skin.name) for skin in SKINS]
-
-PANEL = (
-    ("Status", "Approved for delivery (available for starts)"),
-    ("Reference", "ST9001"),
-    ("Version", "1.1"),
-    ("Level", "3"),
-    ("Typical duration to gateway", "18 months"),
-    ("Typical EPA period", "3 months"),
-    ("Maximum funding", "£7000"),
-    ("Route", "Transport and logistics"),
-    ("Integration", "None"),
-    ("Date updated", "05/04/2022"),
-    ("Approved for delivery", "6 May 2018"),
-    ("Lars code", "9154"),
-    ("EQA provider", "Board of Lights"),
-    ("Review", "this apprenticeship will be reviewed"),
-)
-LOG = (
-    ("1.1", "Occupational standard revised", "16/05/2022", "Not set"),
-    ("1.0", "Approved for delivery", "06/05/2018", "15/05/2022"),
-)
-FACTS = Facts(
-    notices=("This apprenticeship has been retired", "Lamp oil changes on 1 March"),
-    panel=PANEL,
-    log=LOG,
-    summary="<p>Lanterns are <b>kept</b> alight.</p><p>On quays.</p>",
-    job_titles=("Wick trimmer", "Lamp lighter"),
-    entry="<p>Employers decide.</p>",
-    duties=(
-        ("Duty 1", "Light the lanterns", "At dusk", (("K1", "K2"), ("S1",), ())),
-        ("Duty 2", "Duty of care", "", ((), (), ("B1",))),
-    ),
-    ksbs={
-        "Knowledge": (("K1", "Oils and wicks"), ("K2", "Tides")),
-        "Skills": (("S1", "S355 steel brackets"),),
-        "Behaviours": (("B1", "Calm in the dark"),),
-    },
-)
-RECORD = Record(
-    reference="ST9001",
-    version="1.1",
-    title="Lantern keeper",
-    status="Approved for delivery",
-    is_paused_for_starts=False,
-    level=3,
-    route="Transport and logistics",
-    typical_duration_months=18,
-    epa_period_months=3,
-    max_funding_gbp=7000,
-    lars_code=9154,
-    eqa_provider="Board of Lights",
-    changed_on=date(2022, 4, 5),
-    approved_on=date(2018, 5, 6),
-    change_note="Occupational standard revised",
-    earliest_start_on=date(2022, 5, 16),
-    notice="Lamp oil changes on 1 March",
-    occupation_summary="Lanterns are kept alight. On quays.",
-    entry_requirements="Employers decide.",
-    job_titles=("Lamp lighter", "Wick trimmer"),
-    content=Content(
-        ksbs=(
-            Ksb(kind="K", position=1, text="Oils and wicks"),
-            Ksb(kind="K", position=2, text="Tides"),
-            Ksb(kind="S", position=1, text="S355 steel brackets"),
-            Ksb(kind="B", position=1, text="Calm in the dark"),
-        ),
-        duties=(
-            Duty(number=1, text="Light the lanterns", criteria="At dusk", codes=("K1", "K2", "S1")),
-            Duty(number=2, text="Duty of care", codes=("B1",)),
-        ),
-    ),
-)
 
 
 def parse(body: bytes) -> Reading:
@@ -372,7 +299,9 @@ FAULTS = {
         "a regulation": panel_with("Regulated occupation", "Perhaps"),
         "a label twice": shown(Tables(), panel=(*PANEL, ("Level", "4"))).decode(),
         "a date of the log": shown(Tables(), log=(("1.1", "", "2022", "Not set"),)).decode(),
-        "a log of another kind": re.sub(r"<h2>Version log</h2><table>.*</table>", "<h2>Version log</h2><p>See overleaf</p>", GOOD, flags=re.DOTALL),
+        "a log of another kind": re.sub(
+            r"<h2>Version log</h2><table>.*</table>", "<h2>Version log</h2><p>See overleaf</p>", GOOD, flags=re.DOTALL
+        ),
         "words among the codes": GOOD.replace("<td>K1, K2, S1</td>", "<td>K1, K2, see below</td>"),
     },
     "P-KSB-CODES": {
@@ -427,15 +356,21 @@ def test_an_unknown_label_is_reported_and_the_rest_loads(skin: Skin, place: int)
     ("body", "message"),
     [
         pytest.param(
-            GOOD.replace("<h2>Version log", "<h3>Moon phases</h3><p>All of them</p><h2>Version log"), "Moon phases", id="a section below the KSBs"
+            GOOD.replace("<h2>Version log", "<h3>Moon phases</h3><p>All of them</p><h2>Version log"),
+            "Moon phases",
+            id="a section below the KSBs",
         ),
-        pytest.param(GOOD.replace("<h2>Version log", "<p>All moons</p><p>of June</p><h2>Version log"), "All moons", id="words below the KSBs"),
+        pytest.param(
+            GOOD.replace("<h2>Version log", "<p>All moons</p><p>of June</p><h2>Version log"), "All moons", id="words below the KSBs"
+        ),
         pytest.param(
             re.sub(r"<td><span>Duty", "<td>x</td><td><span>Duty", GOOD.replace("<th>Duty</th>", "<th>Core</th><th>Duty</th>")),
             "column Core",
             id="a column of the duties",
         ),
-        pytest.param(GOOD.replace("</ul></div><h3>Entry", "</ul><p>And more</p></div><h3>Entry"), "And more", id="words after the job titles"),
+        pytest.param(
+            GOOD.replace("</ul></div><h3>Entry", "</ul><p>And more</p></div><h3>Entry"), "And more", id="words after the job titles"
+        ),
     ],
 )
 def test_what_is_not_known_in_the_details_is_reported(body: str, message: str) -> None:
@@ -477,7 +412,9 @@ def test_a_value_is_read_in_its_form(skin: Skin, label: str, value: str, column:
 def test_names_and_addresses_of_people_are_left_out(skin: Skin) -> None:
     panel = (*PANEL, ("Trailblazer contact(s)", "Wick Trimmer wick.trimmer@example.org"), ("Contact", "Wick Trimmer"))
     notices = (*FACTS.notices, "Write to wick.trimmer@example.org or wick&#64;example.org by May")
-    reading = page.parse(shown(skin, panel=panel, notices=notices, entry="<p>Ask <a href='mailto:wick@example.org'>wick@example.org</a></p>"))
+    reading = page.parse(
+        shown(skin, panel=panel, notices=notices, entry="<p>Ask <a href='mailto:wick@example.org'>wick@example.org</a></p>")
+    )
     told = repr(reading)
     assert "@" not in told
     assert "Trimmer" not in told
@@ -576,3 +513,133 @@ def test_evidence_reads_as_the_page_does(case: str) -> None:
 def test_a_page_in_another_encoding() -> None:
     body = GOOD.replace('<meta charset="utf-8">', '<meta charset="windows-1252">').encode("windows-1252")
     assert page.parse(body).record == RECORD
+
+
+# --- recorded pages -------------------------------------------------------------------------------
+
+RECORDED = pytest.mark.skipif(not SHARED.is_dir(), reason="the real records are not here")
+# One in so many is looked at, so that the default run stays short; 1 looks at all of them.
+STRIDE = int(os.environ.get("RECORDED_STRIDE", "5"))
+SHOWN = ("Approved for delivery", "In development")
+TOLD = (
+    *("title", "status", "is_paused_for_starts", "level", "route", "typical_duration_months", "epa_period_months", "max_funding_gbp"),
+    *("integration", "changed_on", "approved_on", "lars_code", "eqa_provider", "occupation_summary", "entry_requirements", "job_titles"),
+)
+LOGGED = ("change_note", "earliest_start_on", "latest_start_on")
+
+
+@cache
+def loopback() -> ModuleType:
+    """The stand-in for the real site."""
+    spec = importlib.util.spec_from_file_location("loopback_site", SHARED / "site" / "serve.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def recorded() -> Any:
+    """The records of one night, as the stand-in serves them."""
+    serve = loopback()
+    return serve.Records(SHARED / "data" / "standards-2026-08-22.jsonl.xz", None)
+
+
+def site(skin: Skin | None = None) -> Any:
+    return loopback().Site(recorded(), date(2026, 8, 22), skin)
+
+
+def by_api(raw: dict[str, Any]) -> Record:
+    (entry,), _ = api.split(orjson.dumps([raw]))
+    return api.parse(entry.evidence).record
+
+
+def as_notice(text: str | None) -> str:
+    return re.sub(r"[;\s]+", " ", text or "").strip()
+
+
+def as_content(record: Record) -> tuple[object, ...]:
+    """What a page shows of the content: neither options nor core duties."""
+    content = record.content
+    return (
+        [(ksb.code, ksb.text) for ksb in content.ksbs],
+        [(duty.number, duty.text, duty.criteria, duty.codes) for duty in content.duties],
+    )
+
+
+def differences(raw: dict[str, Any], versions: list[dict[str, Any]], body: bytes) -> list[str]:
+    """What the page tells otherwise than the API does."""
+    told, reading = by_api(raw), parse(body)
+    shown_record = reading.record
+    named = list(TOLD)
+    rows = [version for version in versions if version["versionNumber"] == raw["versionNumber"]]
+    if len(rows) == 1:
+        named += LOGGED
+    if not told.content.ksbs and not told.content.duties:
+        named.append("standard_information")
+    found = [name for name in named if getattr(shown_record, name) != getattr(told, name)]
+    if as_content(shown_record) != as_content(told):
+        found.append("content")
+    if as_notice(shown_record.notice) != as_notice(told.notice):
+        found.append("notice")
+    return found + [finding.message for finding in reading.findings]
+
+
+def shown_records(of: Any, stride: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    pages = [(path, raw) for path, raw in of.pages.items() if raw["status"] in SHOWN]
+    yield from pages[::stride]
+
+
+@pytest.mark.recorded
+@RECORDED
+def test_recorded_pages_read_as_the_api_does() -> None:
+    served = site()
+    found = {}
+    for path, raw in shown_records(served, STRIDE):
+        status, _, body = served.answer(path, {"view": ["standard"]})
+        assert status == 200
+        if different := differences(raw, served.by_reference[raw["referenceNumber"].strip()], body):
+            found[path] = different
+    assert found == {}
+
+
+@pytest.mark.recorded
+@RECORDED
+@pytest.mark.parametrize("skin", EVERY_SKIN)
+def test_recorded_pages_read_as_the_api_does_in_any_skin(skin: Skin) -> None:
+    served = site(skin)
+    found = {}
+    for path, raw in shown_records(served, STRIDE if STRIDE == 1 else STRIDE * 5):
+        body = served.answer(path, {"view": ["standard"]})[2]
+        if different := differences(raw, served.by_reference[raw["referenceNumber"].strip()], body):
+            found[path] = different
+    assert found == {}
+
+
+@pytest.mark.recorded
+@RECORDED
+def test_recorded_base_pages_only_promise_their_content() -> None:
+    served = site()
+    for path, _ in shown_records(served, STRIDE if STRIDE == 1 else STRIDE * 5):
+        with pytest.raises(ParseError) as raised:
+            parse(served.answer(path, {})[2])
+        assert raised.value.rule == "P-LOADING"
+
+
+@pytest.mark.recorded
+@RECORDED
+def test_recorded_occupations_read_as_the_api_does() -> None:
+    served = site()
+    found = {}
+    codes = sorted({raw["occupationCode"] for raw in served.state.values() if raw.get("occupationCode") and raw["status"] == SHOWN[0]})
+    for code in codes[::STRIDE]:
+        of_code = [raw for raw in served.state.values() if raw.get("occupationCode") == code]
+        told = by_api(served.current(of_code[-1]["referenceNumber"].strip()))
+        reading = occupation.parse(page.evidence(served.answer(f"/occupations/{code.lower()}", {})[2]))
+        names = ("title", "level", "route", "is_regulated", "changed_on", "occupation_summary", "entry_requirements", "job_titles")
+        different = [name for name in names if getattr(reading.record, name) != getattr(told, name)]
+        if different or as_content(reading.record) != as_content(told) or reading.findings:
+            found[code] = different
+        assert reading.record.reference == reading.record.occupation_code == code
+    assert found == {}
