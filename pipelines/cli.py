@@ -4,6 +4,7 @@ Belongs here: options, exit codes and what is printed. Not here: doing the work.
 parsers are imported by the commands that run the job, so that the others answer at once.
 """
 
+import getpass
 import platform
 import shutil
 import sys
@@ -25,10 +26,11 @@ from rich.text import Text
 from pipelines.changes.summary import folded
 from pipelines.settings import Settings, origin, settings_with
 from schemas.events import EVENTS, SEVERITIES
-from warehouse import read
+from warehouse import quarantine, read
 from warehouse.database import WarehouseBusyError, WarehouseError, open_warehouse
-from warehouse.evidence import EvidenceError
-from warehouse.publish import PUBLISHED
+from warehouse.evidence import EvidenceError, read_body
+from warehouse.lock import only_writer
+from warehouse.publish import PUBLISHED, publish
 
 app = typer.Typer(
     name="standards-watch",
@@ -197,6 +199,70 @@ def show_diff(
         sys.stdout.write(words.as_html(found))
     else:
         _show_diff(found, everything=everything)
+
+
+quarantine_app = typer.Typer(help="Records held back: look at them, let one through, or turn it down.", no_args_is_help=True)
+app.add_typer(quarantine_app, name="quarantine")
+Held = Annotated[str, typer.Argument(help="The id, or its beginning, as `quarantine list` shows it.", metavar="ID")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the decision.")]
+Who = Annotated[str | None, typer.Option("--by", help="Who decides (default: the user of this machine).", show_default=False)]
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    data: Data = None, everything: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False, as_json: Json = False
+) -> None:
+    """What is held back now."""
+    with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
+        rows = quarantine.held(reader, is_open=not everything)
+    if as_json:
+        _print_json(rows)
+    elif rows:
+        shown = [row | {"id": row["quarantine_id"][:8]} for row in rows]
+        _show_rows("Held back", shown, ("id", "status", "held_at", "source", "reference", "version", "rule", "reason"))
+    else:
+        console.print("Nothing is held back.")
+
+
+@quarantine_app.command("show")
+def quarantine_show(held: Held, data: Data = None, as_json: Json = False) -> None:
+    """One held record: what was wrong, and the beginning of its evidence."""
+    with _plain_errors():
+        folder = _settings(data=data).data
+        with read.open_published(folder) as reader:
+            row = quarantine.one(reader, held)
+            kept = reader.rows("SELECT * FROM evidence WHERE sha256 = ?", [row["evidence_sha256"]])
+            row["evidence"] = read_body(folder / "evidence", kept[0])[:2000].decode("utf-8", "replace") if kept else None
+    if as_json:
+        _print_json(row)
+    else:
+        _show_facts(row)
+
+
+@quarantine_app.command("approve")
+def quarantine_approve(held: Held, reason: Reason, data: Data = None, by: Who = None, as_json: Json = False) -> None:
+    """Let a held record through, once, at the next run that meets it."""
+    _decide(held, "approved", reason, data, by, as_json=as_json)
+
+
+@quarantine_app.command("reject")
+def quarantine_reject(held: Held, reason: Reason, data: Data = None, by: Who = None, as_json: Json = False) -> None:
+    """Keep a record out and stop mentioning it; the last good one stays current."""
+    _decide(held, "rejected", reason, data, by, as_json=as_json)
+
+
+def _decide(held: str, decision: quarantine.Decision, reason: str, data: Path | None, by: str | None, *, as_json: bool) -> None:
+    with _plain_errors():
+        folder = _settings(data=data).data
+        with only_writer(folder), open_warehouse(folder) as db:
+            now = datetime.now(UTC).replace(tzinfo=None)
+            row = quarantine.decide(db, held, decision, reason=reason, who=by or getpass.getuser(), at=now)
+            publish(db, folder)
+    if as_json:
+        _print_json(row)
+    else:
+        name = f"{row['reference']} {row['version']} ({row['quarantine_id'][:8]})"
+        console.print(Text(f"{name} is {row['status']}, by {row['decided_by']}: {row['decision_reason']}"), soft_wrap=True)
 
 
 @app.command()

@@ -29,6 +29,7 @@ from warehouse.snapshots import (
     Observed,
     Shown,
     Transition,
+    approved_ids,
     bodies,
     candidates,
     covered,
@@ -43,6 +44,8 @@ from warehouse.snapshots import (
 
 # A version is missing only after this many complete captures in a row without it.
 ABSENCES_UNTIL_MISSING: Final = 3
+# Below this a standard has too few KSBs for half of them to mean anything.
+_FEW_KSBS: Final = 4
 _NOT_YET_LIVE: Final = frozenset({IN_DEVELOPMENT, PROPOSAL})
 
 
@@ -118,8 +121,9 @@ def _take(db: Warehouse, run: Run, batch: Batch, progress: Progress) -> Counts:
         else:
             read.append(_Read(shown=entry, snapshot=_snapshot(batch, entry, record, source.parser_version), findings=reading.findings))
         progress(f"reading {batch.source}", done, len(others))
-    good, refused = gate(read)
-    observed = _decide(db, batch, known, same, good, [*held, *refused])
+    fitting, refused = gate(read)
+    good, suspicious, released = suspect(batch, fitting, known, approved_ids(db, batch.source))
+    observed = _decide(db, batch, known, same, good, [*held, *refused, *suspicious], released)
     write_observed(db, batch, observed, source.parser_version)
     return Counts(
         checked=len(observed.checked),
@@ -202,8 +206,37 @@ def gate(read: Sequence[_Read]) -> tuple[list[_Read], list[_Held]]:
     return good, [_Held(shown=item.shown, rule="G-SCHEMA", reason=why) for item in read if (why := reason(item))]
 
 
+def suspect(
+    batch: Batch, read: Sequence[_Read], known: Mapping[Key, Known], approved: Set[str]
+) -> tuple[list[_Read], list[_Held], tuple[str, ...]]:
+    """Hold what lost more than half of its KSBs at once, unless a person approved that very record; with the approvals used."""
+    suspects: dict[Key, str] = {}
+    for item in read:
+        before, after = known[item.key].ksb_count if item.key in known else 0, len(item.snapshot.record.content.ksbs)
+        if before >= _FEW_KSBS and after < before / 2:
+            suspects[item.key] = f"{before} KSBs became {after}."
+    released = {
+        key: ident
+        for key in suspects
+        for item in read
+        if item.key == key and (ident := _quarantine_id(batch, item.shown, "G-SHRUNK")) in approved
+    }
+    held = [
+        _Held(shown=item.shown, rule="G-SHRUNK", reason=suspects[item.key])
+        for item in read
+        if item.key in suspects and item.key not in released
+    ]
+    return [item for item in read if item.key not in suspects or item.key in released], held, tuple(released.values())
+
+
 def _decide(
-    db: Warehouse, batch: Batch, known: Mapping[Key, Known], same: Sequence[Shown], good: Sequence[_Read], held: Sequence[_Held]
+    db: Warehouse,
+    batch: Batch,
+    known: Mapping[Key, Known],
+    same: Sequence[Shown],
+    good: Sequence[_Read],
+    held: Sequence[_Held],
+    released: tuple[str, ...],
 ) -> Observed:
     by_key: dict[Key, _Read] = {}
     for item in good:
@@ -232,6 +265,7 @@ def _decide(
         missing=tuple(gone.values()),
         transitions=tuple(_transitions(db, batch, known, fresh, renamed, gone)),
         quarantine=tuple(_quarantine_row(batch, item) for item in out),
+        released=released,
         findings=tuple(
             {"snapshot_id": item.snapshot.snapshot_id, "rule": finding.rule, "message": finding.message}
             for item in fresh
@@ -313,10 +347,14 @@ def _checked(known: Mapping[Key, Known], same: Sequence[Shown], again: Sequence[
     return pl.DataFrame(rows, schema=CHECKED_SCHEMA, orient="row")
 
 
+def _quarantine_id(batch: Batch, entry: Shown, rule: str) -> str:
+    return digest([batch.source, entry.reference, entry.version, entry.evidence_sha256, rule])
+
+
 def _quarantine_row(batch: Batch, item: _Held) -> dict[str, Any]:
     entry = item.shown
     return {
-        "quarantine_id": digest([batch.source, entry.reference, entry.version, entry.evidence_sha256, item.rule]),
+        "quarantine_id": _quarantine_id(batch, entry, item.rule),
         "run_id": batch.run_id,
         "last_run_id": batch.run_id,
         "held_at": batch.observed_at,
@@ -327,6 +365,10 @@ def _quarantine_row(batch: Batch, item: _Held) -> dict[str, Any]:
         "evidence_sha256": entry.evidence_sha256,
         "rule": item.rule,
         "reason": item.reason,
+        "status": "held",
+        "decided_at": None,
+        "decided_by": None,
+        "decision_reason": None,
     }
 
 

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Outcome = Literal["hold", "warn"]
+QuarantineStatus = Literal["held", "approved", "released", "rejected"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`hold`: the record is kept out and the last good one stays current; `warn`: it is said."""
+    """`hold`: the record is kept out and the last good one stays current; `warn`: it is said.
+
+    `can_be_approved`: a person may let the record through, because it can be read and only is suspicious.
+    """
 
     code: str
     outcome: Outcome
     sentence: str
+    can_be_approved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,12 @@ RULES: Final[dict[str, Rule]] = {
         Rule(code="P-REPEATED-ID", outcome="warn", sentence="Two items of one record share the publisher's id."),
         Rule(code="P-REPEATED-RECORD", outcome="warn", sentence="The array holds one version twice; the later created one counts."),
         Rule(code="G-SCHEMA", outcome="hold", sentence="A row does not fit its table's model."),
+        Rule(
+            code="G-SHRUNK",
+            outcome="hold",
+            sentence="More than half of the KSBs are gone at once.",
+            can_be_approved=True,
+        ),
         Rule(code="G-ANOTHER-STANDARD", outcome="hold", sentence="The address of one standard served another one."),
         Rule(code="G-WHICH-VERSION", outcome="hold", sentence="The page shows no version number and fits no single version."),
     )

@@ -15,7 +15,7 @@ import polars as pl
 from schemas.change import Relation, TransitionKind
 from schemas.events import EVENTS, SEVERITIES
 from schemas.record import KINDS, STATUSES
-from schemas.rules import RULES
+from schemas.rules import RULES, QuarantineStatus
 
 Timestamp = Annotated[pl.Datetime, "us", None]
 Texts = Annotated[pl.List, pl.String]
@@ -300,6 +300,10 @@ class Quarantine(pa.DataFrameModel):
     evidence_sha256: str = _evidence(nullable=True)
     rule: str = pa.Field(isin=[rule.code for rule in RULES.values() if rule.outcome == "hold"], description="The rule it failed")
     reason: str = pa.Field(description="What was wrong, in a sentence")
+    status: str = pa.Field(isin=get_args(QuarantineStatus), description="held, approved (goes through at the next run), released, rejected")
+    decided_at: Timestamp = pa.Field(nullable=True, description="When somebody decided")
+    decided_by: str = pa.Field(nullable=True, description="Who decided")
+    decision_reason: str = pa.Field(nullable=True, description="Why, in their words")
 
 
 class Findings(pa.DataFrameModel):

@@ -21,7 +21,7 @@ from scrapers.lines import Line, common_path, labelled
 from scrapers.reading import ParseError
 
 TITLES: Final = frozenset(("duties", "occupation duties", "occupational duties"))
-# Heads of columns, and labels inside a card.
+# Heads of columns; all but the duty's own are labels inside a card as well.
 _ROLES: Final[Mapping[str, str]] = {
     "duty": "duty",
     "duties": "duty",
@@ -36,6 +36,7 @@ _ROLES: Final[Mapping[str, str]] = {
     "skills": "codes",
     "behaviours": "codes",
 }
+_LABELS: Final = frozenset(label for label, role in _ROLES.items() if role != "duty")
 _ORDER: Final = cache(code_order)
 _MARK_RE: Final = re.compile(r"(?P<series>Duty)\s?(?P<number>[1-9]\d{0,2})(?!\d)", re.IGNORECASE)
 _NOTHING: Final = frozenset(("", "-", "–", "none", "n/a", "not applicable"))
@@ -158,7 +159,7 @@ def read_list(lines: Sequence[Line], begin: int, end: int, *, is_bounded: bool) 
 def _draft(mark: Mark, lines: Sequence[Line]) -> _Draft:
     draft, role = _Draft(mark=mark), "duty"
     for line in lines:
-        found = labelled(line, _ROLES.__contains__)
+        found = labelled(line, _LABELS.__contains__)
         if found and (_ROLES[found[0]] != "codes" or not found[1] or is_codes(found[1])):
             role, text = _ROLES[found[0]], found[1]
         elif is_codes(line.text):

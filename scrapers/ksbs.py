@@ -89,22 +89,22 @@ def find_ksbs(
 
 
 def _whole_lists(lines: Sequence[Line], marks: Sequence[Mark | None]) -> int | None:
-    """The title of the first of three lists, each whole and under the title of its kind.
+    """The title of the first of three lists, one after the other, each whole and under the title of its kind.
 
     A stray "K1" is prose, and so is a title; three whole lists are not.
     """
     titles: dict[str, int] = {}
     counts = dict.fromkeys(KINDS, 0)
     for index, mark in enumerate(marks):
-        if mark is None or not mark.is_sure:
+        if mark is None:
             continue
         kind = cast(Kind, mark.series)
+        title = next((i for i in range(index - 1, max(-1, index - _TITLE_REACH), -1) if KIND_TITLES.get(lines[i].key) == kind), None)
+        if counts[kind] == 0 and title is not None:
+            titles[kind] = title
         counts[kind] += 1
-        if mark.number != counts[kind]:
+        if mark.number != counts[kind] or kind != next(reversed(titles), None):
             return None
-        title = next((i for i in range(index - 1, max(0, index - _TITLE_REACH) - 1, -1) if KIND_TITLES.get(lines[i].key) == kind), None)
-        if title is not None:
-            titles.setdefault(kind, title)
     return min(titles.values()) if len(titles) == len(KINDS) else None
 
 

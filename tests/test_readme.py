@@ -14,7 +14,9 @@ from warehouse.views import VIEWS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = {str(command.name or command.callback.__name__) for command in app.registered_commands if command.callback}
+COMMANDS = {str(command.name or command.callback.__name__) for command in app.registered_commands if command.callback} | {
+    str(group.name) for group in app.registered_groups
+}
 
 
 def test_every_setting_is_described_in_the_readme_and_in_the_example() -> None:

@@ -131,7 +131,10 @@ def run_outcome(db: Warehouse, run_id: str) -> tuple[str, str | None]:
     """
     captures = db.rows("SELECT source, url, outcome, reason FROM captures WHERE run_id = ? ORDER BY source, url", [run_id])
     failures = [row for row in captures if row["outcome"] not in ("served", "not_modified")]
-    held = db.rows("SELECT reference, version, url, reason FROM quarantine WHERE last_run_id = ? ORDER BY reference, version", [run_id])
+    held = db.rows(
+        "SELECT reference, version, url, reason FROM quarantine WHERE last_run_id = ? AND status = 'held' ORDER BY reference, version",
+        [run_id],
+    )
     said = [f"{row['url']}: {row['reason']}" for row in failures] + [f"{row['url']} ({row['reference']}): {row['reason']}" for row in held]
     more = f" And {len(said) - 3} more." if len(said) > 3 else ""
     message = " ".join(said[:3]) + more if said else None

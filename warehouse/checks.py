@@ -59,7 +59,7 @@ CHECKS: Final = (
         asset="standard_snapshots",
         severity="warn",
         description="Every record of this run passed the gate; what did not is in quarantine and the last good record stays current.",
-        sql="SELECT reference, version, source, rule, reason FROM quarantine WHERE last_run_id = $run_id",
+        sql="SELECT reference, version, source, rule, reason FROM quarantine WHERE last_run_id = $run_id AND status = 'held'",
     ),
     Check(
         name="no_snapshots_overlap",

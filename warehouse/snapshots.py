@@ -54,6 +54,7 @@ class Known:
     parser_version: str
     absences: int
     is_missing: bool
+    ksb_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Observed:
     missing: tuple[Known, ...]
     transitions: tuple[Transition, ...]
     quarantine: tuple[dict[str, Any], ...]
+    released: tuple[str, ...]
     findings: tuple[dict[str, Any], ...]
     stale: pl.DataFrame
 
@@ -158,11 +160,19 @@ def known_versions(db: Warehouse, source: str) -> dict[tuple[str, str], Known]:
     """Every version a source has ever shown, by reference and version."""
     rows = db.rows(
         """
-        SELECT w.reference, w.version, s.status, w.snapshot_id, s.record_id, w.evidence_sha256, w.parser_version, w.absences, w.is_missing
+        SELECT w.reference, w.version, s.status, w.snapshot_id, s.record_id, w.evidence_sha256, w.parser_version, w.absences, w.is_missing,
+            s.knowledge_count + s.skill_count + s.behaviour_count AS ksb_count
         FROM watched_versions w JOIN snapshots s USING (snapshot_id) WHERE w.source = ?""",
         [source],
     )
     return {(row["reference"], row["version"]): Known(**row) for row in rows}
+
+
+def approved_ids(db: Warehouse, source: str) -> set[str]:
+    """The held records of a source that a person has approved and that have not gone through yet."""
+    return {
+        row["quarantine_id"] for row in db.rows("SELECT quarantine_id FROM quarantine WHERE source = ? AND status = 'approved'", [source])
+    }
 
 
 def failed_captures(db: Warehouse, batch: Batch) -> list[dict[str, Any]]:
@@ -205,6 +215,7 @@ def write_observed(db: Warehouse, batch: Batch, observed: Observed, parser_versi
     now = batch.observed_at
     with db.transaction():
         db.append(QUARANTINE, list(observed.quarantine), or_ignore=True)
+        db.execute("UPDATE quarantine SET status = 'released' WHERE list_contains(?::VARCHAR[], quarantine_id)", [list(observed.released)])
         held_ids = [row["quarantine_id"] for row in observed.quarantine]
         db.execute("UPDATE quarantine SET last_run_id = ? WHERE list_contains(?::VARCHAR[], quarantine_id)", [batch.run_id, held_ids])
         if observed.superseded:

@@ -14,7 +14,7 @@ from warehouse.checks import CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = build(no_progress)
-SPECS = sorted(DEFINITIONS.resolve_all_asset_specs(), key=lambda spec: spec.key.path)
+SPECS = sorted(DEFINITIONS.resolve_all_asset_specs(), key=lambda spec: spec.key.to_user_string())
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.key.to_user_string())

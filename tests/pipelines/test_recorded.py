@@ -19,6 +19,7 @@ from pipelines.changes.compare import compare
 from pipelines.changes.crosswalk import crosswalk
 from schemas.record import version_key
 from scrapers import api
+from scrapers.reading import Reading
 from tests.watching import Watch, told
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -49,7 +50,7 @@ def real_site(day: str, only: set[str] | None = None) -> Iterator[tuple[str, Any
         server.server_close()
 
 
-def case(name: str) -> tuple[api.Reading | None, api.Reading]:
+def case(name: str) -> tuple[Reading | None, Reading]:
     (path,) = (SHARED / "data" / "cases").glob(f"{name}__*") if "__" not in name else (SHARED / "data" / "cases" / f"{name}.json",)
     pair = json.loads(path.read_text(encoding="utf-8"))
     return read(pair["before"]), read(pair["after"])

@@ -88,7 +88,7 @@ def test_every_skin_reads_alike(skin: Skin) -> None:
 @pytest.mark.parametrize("skin", EVERY_SKIN)
 def test_without_duties_nor_log_nor_notice(skin: Skin) -> None:
     reading = parse(shown(skin, duties=(), log=(), notices=(), job_titles=(), entry=""))
-    unsaid = {"notice": None, "job_titles": (), "entry_requirements": None, "change_note": None, "earliest_start_on": None}
+    unsaid: dict[str, Any] = {"notice": None, "job_titles": (), "entry_requirements": None, "change_note": None, "earliest_start_on": None}
     assert reading == Reading(record=replace(RECORD, **unsaid, content=replace(RECORD.content, duties=())))
 
 

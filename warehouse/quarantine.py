@@ -1,0 +1,56 @@
+"""Quarantine: what is held back, and what a person decides about it.
+
+Belongs here: the rows of held records. Not here: holding one back (pipelines.snapshots).
+"""
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from schemas.rules import RULES
+from warehouse.database import Warehouse, WarehouseError
+from warehouse.read import Queryable
+
+Decision = Literal["approved", "rejected"]
+_COLUMNS: Final = """quarantine_id, status, held_at, source, reference, version, rule, reason, url, evidence_sha256, run_id, last_run_id,
+    decided_at, decided_by, decision_reason"""
+
+
+class DecisionError(WarehouseError):
+    """Raised when a decision cannot be taken, from deciding."""
+
+
+def held(db: Queryable, *, is_open: bool) -> list[dict[str, Any]]:
+    """Held records, newest first; `is_open` leaves out what is decided."""
+    return db.rows(f"SELECT {_COLUMNS} FROM quarantine WHERE status = 'held' OR NOT ? ORDER BY held_at DESC, reference, version", [is_open])
+
+
+def one(db: Queryable, prefix: str) -> dict[str, Any]:
+    """The held record whose id begins so. Raises DecisionError when there is none, or more than one."""
+    found = db.rows(f"SELECT {_COLUMNS} FROM quarantine WHERE starts_with(quarantine_id, ?)", [prefix])
+    if len(found) != 1:
+        raise DecisionError(
+            f"{len(found) or 'No'} held records have an id that begins with {prefix!r}. `standards-watch quarantine list` names them."
+        )
+    return found[0]
+
+
+def decide(db: Warehouse, prefix: str, decision: Decision, *, reason: str, who: str, at: datetime) -> dict[str, Any]:
+    """Write down a decision; the same one twice changes nothing. Returns the row as it is then.
+
+    An approved record goes through once, as a normal observation of the next run that meets it.
+    Raises DecisionError for what cannot be let through, or is decided already.
+    """
+    row = one(db, prefix)
+    if row["status"] == decision or (row["status"] == "released" and decision == "approved"):
+        return row
+    if row["status"] != "held":
+        raise DecisionError(f"{row['quarantine_id'][:8]} is {row['status']} already, by {row['decided_by']}: {row['decision_reason']}.")
+    if decision == "approved" and not RULES[row["rule"]].can_be_approved:
+        raise DecisionError(
+            f"{row['rule']} cannot be approved: {RULES[row['rule']].sentence} Only another answer of the site, or another parser, helps."
+        )
+    db.execute(
+        "UPDATE quarantine SET status = ?, decided_at = ?, decided_by = ?, decision_reason = ? WHERE quarantine_id = ?",
+        [decision, at, who, reason, row["quarantine_id"]],
+    )
+    return one(db, row["quarantine_id"])
