@@ -18,6 +18,9 @@ from scrapers.site import Capture, Site
 from warehouse.captures import Held, Listed, keep_captures, listed_versions, paged_versions
 from warehouse.database import Warehouse
 
+# A site that is down is left alone: asking 850 pages in vain, three times each, helps nobody.
+_UNANSWERED_UNTIL_GIVEN_UP: Final = 5
+_GIVEN_UP: Final = "It was not asked: the site had not answered five times in a row. It is left for the next run."
 # Pages written in one transaction: validating twenty costs what validating one does.
 _KEPT_TOGETHER: Final = 20
 _PAGED: Final = frozenset({APPROVED, IN_DEVELOPMENT})
@@ -145,10 +148,12 @@ def _array(site: Site) -> tuple[Capture, tuple[api.Entry, ...], tuple[Finding, .
 def _capture_each(db: Warehouse, site: Site, run: Run, source: str, targets: Sequence[Target], progress: Progress) -> Captured:
     failures: list[Capture] = []
     waiting: list[tuple[dict[str, Any], list[Held]]] = []
-    new_bodies = 0
+    new_bodies, unanswered = 0, 0
     progress(source, 0, len(targets))
     for done, target in enumerate(targets, 1):
-        capture = site.fetch(target.path)
+        is_given_up = unanswered >= _UNANSWERED_UNTIL_GIVEN_UP
+        capture = Capture(url=site.url(target.path), outcome="unreachable", reason=_GIVEN_UP) if is_given_up else site.fetch(target.path)
+        unanswered = unanswered + 1 if capture.outcome == "unreachable" else 0
         held = []
         if capture.outcome == "served":
             held = [Held(reference=target.reference, version=target.version, body=page.evidence(capture.body))]

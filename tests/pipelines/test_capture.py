@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.capture import Target, occupation_targets, page_targets
 from schemas.record import APPROVED, IN_DEVELOPMENT, PROPOSAL, RETIRED, WITHDRAWN
-from scrapers.sample.server import SampleSite
+from scrapers.sample.server import Fault, SampleSite
 from tests.watching import Watch, sample
 from warehouse.captures import Listed
 
@@ -64,3 +64,25 @@ def test_a_run_asks_politely_and_only_for_what_it_needs(watch: Watch) -> None:
     assert asked[:2] == ["/robots.txt", "/api/apprenticeshipstandards"]
     assert sorted(asked[2:]) == ["/apprenticeships/st9002-in-revision?view=standard", "/apprenticeships/st9002-v1-1?view=standard"]
     assert agents == {"standards-watch/0 (tests@example.org)"}
+
+
+def test_a_site_that_does_not_answer_is_left_alone_until_the_next_run(watch: Watch) -> None:
+    watch.see(sample(), sources=("api", "page"))
+    pages = watch.captured["page"].asked
+    with SampleSite([sample()]) as site:
+        site.misbehave(Fault(path="/apprenticeships/", status=503))
+        watch.look(site.url, sources=("api", "page"))
+        asked = {request.path for request in site.requests if request.path.startswith("/apprenticeships/")}
+    assert len(asked) == 5 < pages
+    assert len(watch.captured["page"].failures) == pages
+    assert watch.rows("SELECT count(*) AS n FROM captures WHERE reason LIKE 'It was not asked%'") == [{"n": pages - 5}]
+    assert watch.see(sample(), sources=("api", "page")) == []
+    assert watch.rows("SELECT count(*) AS n FROM watched_versions WHERE stale_since_at IS NOT NULL") == [{"n": 0}]
+
+
+def test_a_site_that_answers_in_between_is_asked_to_the_end(watch: Watch) -> None:
+    with SampleSite([sample()]) as site:
+        site.misbehave(Fault(path="/apprenticeships/st900[1-3]", status=503))
+        watch.look(site.url, sources=("api", "page"))
+        asked = {request.path for request in site.requests if request.path.startswith("/apprenticeships/")}
+    assert len(asked) == watch.captured["page"].asked
