@@ -8,22 +8,19 @@ import getpass
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import orjson
 import pydantic
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from pipelines.changes.summary import folded
+from pipelines import terminal
 from pipelines.settings import Settings, origin, settings_with
 from schemas.events import EVENTS, SEVERITIES
 from warehouse import quarantine, read
@@ -42,7 +39,6 @@ app = typer.Typer(
 EXIT_FAILED: Final = 1
 EXIT_QUARANTINE: Final = 3
 _EXIT_CODES: Final = {"good": 0, "quarantine": EXIT_QUARANTINE, "failed": EXIT_FAILED, "running": EXIT_FAILED}
-_SEVERITY_STYLES: Final = {"revision": "bold red", "adjustment": "yellow", "correction": "cyan", "none": "dim"}
 
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder (default: STANDARDS_WATCH_DATA, else data).", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -74,12 +70,12 @@ def run(
     with _plain_errors():
         settings = _settings(data=data, site=site, sources=source, contact=contact, requests_per_second=requests_per_second)
         request = JobRequest(settings=settings, only=_references(only), observed_at=_moment(observed_at))
-        with _progress(quiet=as_json) as progress:
+        with terminal.progress_bars(quiet=as_json) as progress:
             outcome = run_job(request, progress)
     if as_json:
-        _print_json(outcome.as_dict())
+        terminal.print_json(outcome.as_dict())
     else:
-        _show_outcome(outcome.run, outcome.changes, settings.data)
+        terminal.show_outcome(outcome.run, outcome.changes, settings.data)
     raise typer.Exit(_EXIT_CODES[outcome.run["status"]])
 
 
@@ -96,21 +92,21 @@ def demo(data: Data = None) -> None:
         with SampleSite(sample_nights()) as site:
             for number, night in enumerate(DATES, 1):
                 site.move(number)
-                console.rule(f"Night {number}: {night:%d %B %Y}")
+                terminal.console.rule(f"Night {number}: {night:%d %B %Y}")
                 settings = _settings(
                     data=folder, site=site.url, sources=["all", "occupation"], contact="demo@example.org", requests_per_second=1000.0
                 )
                 observed_at = datetime(night.year, night.month, night.day, 5, tzinfo=UTC).replace(tzinfo=None)
-                with _progress(quiet=False) as progress:
+                with terminal.progress_bars(quiet=False) as progress:
                     outcome = run_job(JobRequest(settings=settings, only=None, observed_at=observed_at), progress)
-                _show_outcome(outcome.run, outcome.changes, folder)
+                terminal.show_outcome(outcome.run, outcome.changes, folder)
                 if outcome.run["status"] != "good":
                     raise typer.Exit(_EXIT_CODES[outcome.run["status"]])
         with read.open_published(folder) as reader:
-            console.rule("What changed in three nights")
-            _show_changes(read.changes(reader))
-    console.print(f"\nThe database, for any DuckDB: [bold]{escape(str((folder / PUBLISHED).absolute()))}[/]", soft_wrap=True)
-    console.print(f"Look closer: [bold]standards-watch show ST9001 --data {escape(str(folder))}[/]", soft_wrap=True)
+            terminal.console.rule("What changed in three nights")
+            terminal.show_changes(read.changes(reader))
+    terminal.console.print(f"\nThe database, for any DuckDB: [bold]{escape(str((folder / PUBLISHED).absolute()))}[/]", soft_wrap=True)
+    terminal.console.print(f"Look closer: [bold]standards-watch show ST9001 --data {escape(str(folder))}[/]", soft_wrap=True)
 
 
 @app.command()
@@ -140,9 +136,9 @@ def changes(
                 severities=severity or (),
             )
     if as_json:
-        _print_json(rows)
+        terminal.print_json(rows)
     else:
-        _show_changes(rows)
+        terminal.show_changes(rows)
 
 
 @app.command()
@@ -160,9 +156,9 @@ def show(
         row = _version(reader, reference.upper(), version, as_of)
         content = read.content(reader, row["snapshot_id"])
     if as_json:
-        _print_json(row | content)
+        terminal.print_json(row | content)
     else:
-        _show_version(row, content)
+        terminal.show_version(row, content)
 
 
 @app.command("diff")
@@ -194,11 +190,11 @@ def show_diff(
             pair.append((words.Side(version=version, as_of=day), read.record(reader, row)))
     found = words.diff(*pair)
     if as_json:
-        _print_json(found.as_dict())
+        terminal.print_json(found.as_dict())
     elif as_html:
         sys.stdout.write(words.as_html(found))
     else:
-        _show_diff(found, everything=everything)
+        terminal.show_diff(found, everything=everything)
 
 
 quarantine_app = typer.Typer(help="Records held back: look at them, let one through, or turn it down.", no_args_is_help=True)
@@ -216,12 +212,12 @@ def quarantine_list(
     with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
         rows = quarantine.held(reader, is_open=not everything)
     if as_json:
-        _print_json(rows)
+        terminal.print_json(rows)
     elif rows:
         shown = [row | {"id": row["quarantine_id"][:8]} for row in rows]
-        _show_rows("Held back", shown, ("id", "status", "held_at", "source", "reference", "version", "rule", "reason"))
+        terminal.show_rows("Held back", shown, ("id", "status", "held_at", "source", "reference", "version", "rule", "reason"))
     else:
-        console.print("Nothing is held back.")
+        terminal.console.print("Nothing is held back.")
 
 
 @quarantine_app.command("show")
@@ -234,9 +230,9 @@ def quarantine_show(held: Held, data: Data = None, as_json: Json = False) -> Non
             kept = reader.rows("SELECT * FROM evidence WHERE sha256 = ?", [row["evidence_sha256"]])
             row["evidence"] = read_body(folder / "evidence", kept[0])[:2000].decode("utf-8", "replace") if kept else None
     if as_json:
-        _print_json(row)
+        terminal.print_json(row)
     else:
-        _show_facts(row)
+        terminal.show_facts(row)
 
 
 @quarantine_app.command("approve")
@@ -259,10 +255,10 @@ def _decide(held: str, decision: quarantine.Decision, reason: str, data: Path | 
             row = quarantine.decide(db, held, decision, reason=reason, who=by or getpass.getuser(), at=now)
             publish(db, folder)
     if as_json:
-        _print_json(row)
+        terminal.print_json(row)
     else:
         name = f"{row['reference']} {row['version']} ({row['quarantine_id'][:8]})"
-        console.print(Text(f"{name} is {row['status']}, by {row['decided_by']}: {row['decision_reason']}"), soft_wrap=True)
+        terminal.console.print(Text(f"{name} is {row['status']}, by {row['decided_by']}: {row['decision_reason']}"), soft_wrap=True)
 
 
 @app.command()
@@ -291,9 +287,9 @@ def explain(
                 ) from error
     facts = {name: getattr(found, name) for name in found.__slots__} | {"is_same": found.is_same}
     if as_json:
-        _print_json(facts)
+        terminal.print_json(facts)
     else:
-        _show_facts(facts)
+        terminal.show_facts(facts)
     raise typer.Exit(0 if found.is_same else EXIT_FAILED)
 
 
@@ -304,12 +300,12 @@ def verify(data: Data = None, as_json: Json = False) -> None:
 
     with _plain_errors():
         folder = _settings(data=data).data
-        with read.open_published(folder) as reader, _progress(quiet=as_json) as progress:
+        with read.open_published(folder) as reader, terminal.progress_bars(quiet=as_json) as progress:
             verdicts = list(verify_all(reader, folder / "evidence", progress))
     if as_json:
-        _print_json([{"what": v.what, "checked": v.checked, "wrong": list(v.wrong)} for v in verdicts])
+        terminal.print_json([{"what": v.what, "checked": v.checked, "wrong": list(v.wrong)} for v in verdicts])
     else:
-        _show_rows(
+        terminal.show_rows(
             "Verified",
             [{"is_good": not v.wrong, "what": v.what, "wrong": "; ".join(v.wrong[:3])} for v in verdicts],
             ("is_good", "what", "wrong"),
@@ -324,21 +320,16 @@ def doctor(data: Data = None, as_json: Json = False) -> None:
         settings = _settings(data=data)
         told = {"data"} if data else set()
         rows = [
-            {"setting": name, "value": _value(getattr(settings, name)), "from": "command line" if name in told else origin(name)}
+            {"setting": name, "value": terminal.as_words(getattr(settings, name)), "from": "command line" if name in told else origin(name)}
             for name in Settings.model_fields
         ]
         findings = list(_examine(settings))
     if as_json:
-        _print_json({"settings": rows, "state": findings})
+        terminal.print_json({"settings": rows, "state": findings})
     else:
-        _show_rows("Settings", rows, ("setting", "value", "from"))
-        _show_rows("State", findings, ("what", "is_good", "finding"))
+        terminal.show_rows("Settings", rows, ("setting", "value", "from"))
+        terminal.show_rows("State", findings, ("what", "is_good", "finding"))
     raise typer.Exit(EXIT_FAILED if any(row["is_good"] is False for row in findings) else 0)
-
-
-# Piped into a file or a pager there is no width to keep to.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-errors = Console(stderr=True, highlight=False)
 
 
 def _settings(**told: Any) -> Settings:
@@ -354,7 +345,7 @@ def _plain_errors() -> Any:
     try:
         yield
     except (WarehouseError, EvidenceError) as error:
-        errors.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+        terminal.errors.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from error
 
 
@@ -393,163 +384,6 @@ def _clear(folder: Path) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "warehouse.duckdb").exists():
         raise WarehouseError(f"{folder} holds something else than a demo. Name another data folder with --data.")
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Any:
-    """A bar per source on a terminal, else a line for every tenth."""
-    if quiet:
-        yield _no_progress
-    elif errors.is_terminal:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=errors) as bars:
-            tasks: dict[str, Any] = {}
-
-            def advance(what: str, done: int, total: int) -> None:
-                if what not in tasks:
-                    tasks[what] = bars.add_task(what, total=total)
-                bars.update(tasks[what], completed=done, total=total)
-
-            yield advance
-    else:
-
-        def line(what: str, done: int, total: int) -> None:
-            if done == total or (total >= 20 and done and (done * 10) // total != ((done - 1) * 10) // total):
-                errors.print(f"{what}: {done} of {total}")
-
-        yield line
-
-
-def _no_progress(what: str, done: int, total: int) -> None:
-    """For --json: standard output is the answer and nothing else."""
-
-
-def _show_outcome(run_row: dict[str, Any], found: list[dict[str, Any]], folder: Path) -> None:
-    counts = run_row["counts"]
-    styles = {"good": "green", "quarantine": "yellow", "failed": "bold red"}
-    status = run_row["status"]
-    console.print(
-        Text.assemble(
-            (status, styles.get(status, "bold red")),
-            f": {counts['versions']:,} versions of {counts['standards']:,} standards, {counts['ksbs']:,} KSBs, {counts['duties']:,} duties; "
-            f"{counts['new_snapshots']:,} new snapshots, {len(found):,} changes",
-        ),
-        soft_wrap=True,
-    )
-    if run_row["message"]:
-        errors.print(Text(run_row["message"]), soft_wrap=True)
-    if found:
-        _show_changes(found)
-    elif counts["is_baseline"]:
-        console.print("First look: everything seen now is the baseline that later runs are compared with.")
-    if counts["versions"]:
-        console.print(f"Database: {escape(str((folder / PUBLISHED).absolute()))}", soft_wrap=True)
-
-
-def _show_changes(rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        console.print("Nothing changed.")
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, options in (
-        ("Seen", {"no_wrap": True}),
-        ("Standard", {"no_wrap": True}),
-        ("Event", {}),
-        ("Severity", {}),
-        ("What changed", {"ratio": 1}),
-    ):
-        table.add_column(column, **options)
-    for row in folded(rows):
-        table.add_row(
-            f"{row['detected_at']:%d %b %Y}",
-            f"{row['reference']} {row['version']}",
-            row["event"],
-            Text(row["severity"], _SEVERITY_STYLES[row["severity"]]),
-            Text(row["summary"]),
-        )
-    console.print(table)
-    console.print(f"{len(rows):,} changes", style="dim")
-
-
-def _show_diff(found: Any, *, everything: bool) -> None:
-    from pipelines.diff import by_kind, codes, spans
-
-    styles = {"same": "", "removed": "red strike", "added": "green"}
-    marks = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
-    console.print(Text(f"{found.reference} {found.title}", "bold"))
-    console.print(Text(f"{found.old.name} → {found.new.name}: {found.headline or 'no difference'}"), soft_wrap=True)
-    for line in (*found.facts, *(f"To check: {note}." for note in found.notes)):
-        console.print(Text(f"- {line}"), soft_wrap=True)
-    for heading, links in by_kind([link for link in found.links if everything or link.relation != "unchanged"]):
-        console.print(Text(f"\n{heading}", "bold"))
-        table = Table(box=None, show_header=False, pad_edge=False)
-        for options in ({"no_wrap": True, "style": "bold"}, {"no_wrap": True}, {"ratio": 1}):
-            table.add_column(**options)
-        for link in links:
-            words = Text()
-            for span in spans(link):
-                words.append(f"{marks[span.kind][0]}{span.text}{marks[span.kind][1]}", styles[span.kind])
-            score = f" {link.similarity:.0f} %" if link.relation in ("reworded", "moved") and link.similarity else ""
-            table.add_row(codes(link), link.relation + score, words)
-        console.print(table)
-    console.print("\n" + ", ".join(f"{count} {relation}" for relation, count in found.counts.items()), style="dim")
-
-
-def _show_version(row: dict[str, Any], content: dict[str, list[dict[str, Any]]]) -> None:
-    console.print(Text(f"{row['reference']} {row['version']}  {row['title']}", "bold"))
-    _show_facts({name: value for name, value in row.items() if name not in ("reference", "version", "title")})
-    for heading, kind in (("Knowledge", "K"), ("Skills", "S"), ("Behaviours", "B")):
-        items = [ksb for ksb in content["ksbs"] if ksb["kind"] == kind]
-        if items:
-            console.print(Text(f"\n{heading}", "bold"))
-            _show_items([(ksb["code"], ksb["text"], ksb["options"]) for ksb in items])
-    if content["duties"]:
-        console.print(Text("\nDuties", "bold"))
-        _show_items(
-            [
-                (f"Duty {duty['duty_number']}", f"{duty['text']}\n{' '.join(duty['codes']) or 'no KSBs'}", duty["options"])
-                for duty in content["duties"]
-            ]
-        )
-
-
-def _show_facts(facts: dict[str, Any]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(ratio=1)
-    for name, value in facts.items():
-        if value not in (None, []):
-            table.add_row(name, Text(_value(value)))
-    console.print(table)
-
-
-def _show_items(items: Sequence[tuple[str, str, Sequence[str]]]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(ratio=1)
-    for label, text, options in items:
-        table.add_row(label, Text(text + (f"\nOnly: {', '.join(options)}" if options else "")))
-    console.print(table)
-
-
-def _show_rows(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    console.print(Text(title, "bold"))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column.replace("is_", ""))
-    for row in rows:
-        table.add_row(*[Text(_value(row[column])) for column in columns])
-    console.print(table)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
 
 
 def _examine(settings: Settings) -> Any:
@@ -596,9 +430,3 @@ def _examine(settings: Settings) -> Any:
             "is_good": False,
             "finding": f"{counts['stale']:,} versions could not be checked by the last run that tried",
         }
-
-
-def _print_json(value: object) -> None:
-    """JSON with plain dates and UTC moments, to standard output."""
-    encode: Callable[[object], bytes] = lambda v: orjson.dumps(v, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z, default=str)  # noqa: E731
-    sys.stdout.write(encode(value).decode() + "\n")

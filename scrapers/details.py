@@ -145,7 +145,7 @@ def _ksbs(lines: Sequence[Line], found: duties.Duties | None) -> ksbs.Ksbs | Non
     marks = ksbs.marks_of(lines, after)
     begin = ksbs.find_ksbs(lines, marks, after, has_duties=has_duties, is_of_duty=duties.is_of_duty)
     if begin is not None:
-        return ksbs.read_ksbs(lines, marks, begin)
+        return ksbs.read_ksbs(lines, marks, begin, is_below=_is_known)
     ksbs.check_none(lines[after:], has_duties=has_duties)
     return None
 

@@ -107,18 +107,15 @@ def last_end(others: Sequence[Sequence[Line]], home: Path, lines: Sequence[Line]
     if not is_under(before, home):
         return stop
     shapes = {tuple(_blocks(item, len(home))) for item in others}
-    if not shapes:
+    blocks = [(begin + index, tag) for index, tag in _block_starts(lines[begin:stop], len(home))]
+    if not shapes or len(blocks) == 1:
         return stop
-    longest = max(map(len, shapes))
-    shape: list[str] = []
-    fitting: int | None = None
-    for index, tag in _block_starts(lines[begin:stop], len(home)):
-        if tuple(shape) in shapes:
-            fitting = begin + index
-        if len(shape) == longest:
-            return fitting
-        shape.append(tag)
-    return stop if tuple(shape) in shapes else fitting
+    tags = tuple(tag for _, tag in blocks)
+    size = next((size for size in range(min(len(tags), max(map(len, shapes))), 0, -1) if tags[:size] in shapes), None)
+    if size is None or size == len(tags):
+        return None if size is None else stop
+    following, tag = blocks[size]
+    return following if tag == tags[0] else None
 
 
 def _blocks(lines: Sequence[Line], depth: int) -> list[str]:

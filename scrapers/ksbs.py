@@ -116,15 +116,15 @@ def check_none(lines: Sequence[Line], *, has_duties: bool) -> None:
         raise ParseError("P-KSB-CODES", f"No item that could be read goes with {told.text[:60]!r}.")
 
 
-def read_ksbs(lines: Sequence[Line], all_marks: Sequence[Mark | None], begin: int) -> Ksbs:
-    """Read the lists that begin at a line.
+def read_ksbs(lines: Sequence[Line], all_marks: Sequence[Mark | None], begin: int, *, is_below: Callable[[Line], bool]) -> Ksbs:
+    """Read the lists that begin at a line. `is_below` tells what a page shows below them.
 
     Raises ParseError (P-KSB-CODES) for a gap, a duplicate, an item without words or without an end.
     """
     marks = [mark if index >= begin else None for index, mark in enumerate(all_marks)]
     begins = starts(marks, "P-KSB-CODES")
     ends = [*_inner_ends(lines, marks, begins), 0]
-    ends[-1] = _outer_end(lines, marks, begins, ends)
+    ends[-1] = _outer_end(lines, marks, begins, ends, is_below)
     sign = separator([mark for start in begins if (mark := marks[start])])
     items = tuple(_ksb(lines[start:end], cast(Mark, marks[start]), sign) for start, end in zip(begins, ends, strict=True))
     return Ksbs(items=items, begin=begin, end=ends[-1])
@@ -181,20 +181,39 @@ def _inner_ends(lines: Sequence[Line], marks: Sequence[Mark | None], begins: Seq
     ends = []
     for begin, following in pairwise(begins):
         one, other = marks[begin], marks[following]
-        if one and other and one.series != other.series:
+        is_cell = lines[begin].tag in ("td", "th")
+        if one and other and (is_cell or one.series != other.series):
             home = _home(lines, marks, begins, one.series)
-            is_shared = is_under(lines[following], home)
-            own = lines[begin].path[: len(home) + 1] if is_shared else home
-            titles = (
-                index
-                for index in range(following - 1, begin, -1)
-                if (lines[index].key in TITLES or KIND_TITLES.get(lines[index].key) == other.series)
-                and (not is_under(lines[index], own) or (is_shared and lines[index].path == home))
-            )
-            ends.append(_kind_end(lines, begin, next(titles, following), home))
+            end = _title_above(lines, begin, following, home, other.series) if one.series != other.series else following
+            row = (*home, *lines[begin].path[len(home) : len(home) + 1])
+            if is_cell and is_under(lines[begin + 1], row):
+                end = _row_end(lines, begin, end, row, lines[following].path[: len(row)])
+            ends.append(_kind_end(lines, begin, end, home) if one.series != other.series else end)
         else:
             ends.append(following)
     return ends
+
+
+def _title_above(lines: Sequence[Line], begin: int, following: int, home: Path, series: str) -> int:
+    """Where the title of the next kind stands, above its first item; the last item's own words may be the same."""
+    is_shared = is_under(lines[following], home)
+    own = lines[begin].path[: len(home) + 1] if is_shared else home
+    for index in range(following - 1, begin, -1):
+        line = lines[index]
+        is_title = line.key in TITLES or KIND_TITLES.get(line.key) == series
+        is_title = is_title or (index == following - 1 and line.is_bold and not lines[begin].is_bold)
+        if is_title and (not is_under(line, own) or (is_shared and line.path == home)):
+            return index
+    return following
+
+
+def _row_end(lines: Sequence[Line], begin: int, end: int, row: Path, next_row: Path) -> int:
+    """An item in a row of a table ends with its row; the next one's row may begin with another cell."""
+    stop = next((index for index in range(begin + 1, end) if not is_under(lines[index], row)), end)
+    for line in lines[stop:end]:
+        if not (is_under(line, next_row) or line.level or line.is_link or line.tag == "th" or _is_title(line)):
+            raise ParseError("P-KSB-CODES", f"It is not clear whether {line.text[:60]!r} belongs to the item before.")
+    return stop
 
 
 def _kind_end(lines: Sequence[Line], begin: int, end: int, home: Path) -> int:
@@ -206,17 +225,20 @@ def _kind_end(lines: Sequence[Line], begin: int, end: int, home: Path) -> int:
     return stop
 
 
-def _outer_end(lines: Sequence[Line], marks: Sequence[Mark | None], begins: Sequence[int], ends: Sequence[int]) -> int:
+def _outer_end(
+    lines: Sequence[Line], marks: Sequence[Mark | None], begins: Sequence[int], ends: Sequence[int], is_below: Callable[[Line], bool]
+) -> int:
     """Where the last item of all ends: with the way back to the duties if all others do, else with its list."""
     last = begins[-1]
     others = [lines[begin:end] for begin, end in zip(begins, ends[:-1], strict=False)]
-    if all(any(_way_back(line.text) for line in item) for item in others):
+    if all(_way_back(item[-1].text) for item in others):
         for index in range(last, len(lines)):
             if _way_back(lines[index].text):
                 return index + 1
     mark = marks[last]
     home = _home(lines, marks, begins, mark.series if mark else "")
-    end = last_end(others, home, lines, last, len(lines), before=lines[max(0, begins[0] - 1)])
+    limit = next((index for index in range(last + 1, len(lines)) if is_below(lines[index])), len(lines))
+    end = last_end(others, home, lines, last, limit, before=lines[max(0, begins[0] - 1)])
     if end is None:
         raise ParseError("P-KSB-CODES", f"It is not clear where the last item ends: {lines[last].text[:60]!r}")
     return end

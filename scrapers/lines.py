@@ -155,19 +155,19 @@ class _Reader:
         contents = tag.contents
         for child in contents:
             if type(child) is NavigableString:
-                text = str(child)
-                if not text or text.isspace():
-                    if self._pieces and self._pieces[-1] != " ":
-                        self._pieces.append(" ")
+                pieces = self._pieces
+                if child.isspace() or not child:
+                    if pieces and pieces[-1] != " ":
+                        pieces.append(" ")
                     continue
-                if not self._pieces:
+                if not pieces:
                     self._is_lead_apart = is_inline and len(contents) == 1
                     self._is_bold = is_bold
                     self._is_link = is_link
                 else:
                     self._is_bold = self._is_bold and is_bold
                     self._is_link = self._is_link and is_link
-                self._pieces.append(text)
+                pieces.append(str(child))
             elif isinstance(child, Tag):
                 name = child.name
                 if child.attrs and not _HIDING.isdisjoint(child.attrs) and _is_hidden(child, is_inline=name in _INLINE):
@@ -187,19 +187,19 @@ class _Reader:
         self._pieces = []
         if pieces[-1] == " ":
             pieces.pop()
-        text = " ".join("".join(pieces).split())
+        text = " ".join((pieces[0] if len(pieces) == 1 else "".join(pieces)).split())
         self.lines.append(
             Line(
-                text=text,
-                key=text.rstrip(" :").casefold() if len(text) <= _LONGEST_LABEL else "",
-                pieces=tuple(pieces),
-                is_lead_apart=self._is_lead_apart,
-                path=block.path,
-                tag=block.tag,
-                level=block.level,
-                is_bold=self._is_bold,
-                is_link=self._is_link,
-                is_main=block.is_main,
+                text,
+                text.rstrip(" :").casefold() if len(text) <= _LONGEST_LABEL else "",
+                tuple(pieces),
+                self._is_lead_apart,
+                block.path,
+                block.tag,
+                block.level,
+                self._is_bold,
+                self._is_link,
+                block.is_main,
             )
         )
 
@@ -212,26 +212,38 @@ class _Reader:
 
     def _block(self, tag: Tag, name: str, parent: _Block, *, is_bold: bool, is_link: bool) -> None:
         role = tag.attrs.get("role") if tag.attrs else None
-        is_page_level = not parent.is_section
-        if is_page_level and (name == "header" or role == "banner") and not self._has_title and tag.find("h1") is None:
+        if (name == "header" or role == "banner") and not (parent.is_section or self._has_title) and tag.find("h1") is None:
             return
         self.cut(parent)
         if name in _ROW_GROUPS:
             self.children(tag, parent, is_bold=is_bold, is_link=is_link)
             self.cut(parent)
             return
+        block = self._enter(tag, name, parent, is_main=name == "main" or role == "main")
+        begin = len(self.lines)
+        self.children(tag, block, is_bold=is_bold, is_link=is_link)
+        self.cut(block)
+        if (name == "footer" or role == "contentinfo") and not parent.is_section:
+            self._footers.append((begin, len(self.lines)))
+
+    def _enter(self, tag: Tag, name: str, parent: _Block, *, is_main: bool) -> _Block:
         level = _HEADINGS.get(name, parent.level)
-        self._has_title = self._has_title or level == 1
-        is_main = role == "main" or name == "main"
+        if tag.attrs and tag.attrs.get("role") == "heading":
+            level = _number(tag, "aria-level", otherwise=2)
+        if level == 1:
+            self._has_title = True
+        if name in _CELLS:
+            seat = _seat(tag, parent)
+        else:
+            seat = parent.seats
+            parent.seats += 1
         block = _Block(
-            (*parent.path, _seat(tag, parent) if name in _CELLS else parent.seats),
+            (*parent.path, seat),
             parent.tag if name in _WRAPPERS and parent.tag in _HOLDERS else name,
             level,
             is_main=is_main or parent.is_main,
             is_section=is_main or parent.is_section or name in _SECTIONS,
         )
-        if name not in _CELLS:
-            parent.seats += 1
         if name == "table":
             block.reach = {}
         elif name == "tr" and parent.reach is not None:
@@ -241,11 +253,7 @@ class _Reader:
                 parent.reach[column] -= 1
                 if not parent.reach[column]:
                     del parent.reach[column]
-        begin = len(self.lines)
-        self.children(tag, block, is_bold=is_bold, is_link=is_link)
-        self.cut(block)
-        if is_page_level and (name == "footer" or role == "contentinfo"):
-            self._footers.append((begin, len(self.lines)))
+        return block
 
 
 def _seat(cell: Tag, row: _Block) -> int:
@@ -253,17 +261,17 @@ def _seat(cell: Tag, row: _Block) -> int:
     seat = row.seats
     while seat in row.taken:
         seat += 1
-    width = _span(cell, "colspan")
+    width = _number(cell, "colspan")
     row.seats = seat + width
-    rows = _span(cell, "rowspan")
+    rows = _number(cell, "rowspan")
     if rows > 1 and row.reach is not None:
         row.reach.update(dict.fromkeys(range(seat, seat + width), rows - 1))
     return seat
 
 
-def _span(tag: Tag, name: str) -> int:
+def _number(tag: Tag, name: str, *, otherwise: int = 1) -> int:
     value = str(tag.attrs.get(name, ""))
-    return max(1, min(int(value), 1000)) if value.isdecimal() else 1
+    return max(1, min(int(value), 1000)) if value.isdecimal() else otherwise
 
 
 def _is_hidden(tag: Tag, *, is_inline: bool) -> bool:

@@ -6,9 +6,8 @@ Belongs here: what this page leaves out. Not here: anything it shares with a sta
 from typing import Any, Final
 
 from schemas.record import Record
-from scrapers.details import read_details
 from scrapers.page import detail_values, take_apart
-from scrapers.reading import ParseError, Reading
+from scrapers.reading import Reading
 
 PARSER_VERSION: Final = "occupation-1"
 
@@ -21,9 +20,7 @@ def parse(body: bytes) -> Reading:
     """
     sheet = take_apart(body, required=("reference", "level"))
     values: dict[str, Any] = sheet.panel.values()
-    details = read_details(sheet.details, is_draft=False)
-    if details.is_empty:
-        raise ParseError("P-MISSING-FIELD", "The details hold neither prose nor duties nor KSBs.")
+    details = sheet.details(is_draft=False, may_be_empty=False)
     reference = values["reference"]
     record = Record(
         **{**values, "version": None, "status": None},

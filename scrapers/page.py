@@ -19,7 +19,7 @@ from scrapers.addresses import blank_addresses
 from scrapers.api import version_number
 from scrapers.details import SUMMARY_TITLES, TITLES, Details, is_loading, read_details
 from scrapers.grids import find_grid, rows_of
-from scrapers.lines import Line, labelled, visible_lines, words_of
+from scrapers.lines import Line, is_under, labelled, visible_lines, words_of
 from scrapers.notice import notice_text
 from scrapers.panel import Panel, find_panel, read_day, read_panel
 from scrapers.reading import ParseError, Reading
@@ -66,7 +66,7 @@ _CHROME: Final = frozenset(
     )
 )
 # A standard that was never finished may show nothing of its details yet.
-_DRAFTS: Final = frozenset((IN_DEVELOPMENT, PROPOSAL, WITHDRAWN))
+_UNFINISHED: Final = frozenset((IN_DEVELOPMENT, PROPOSAL, WITHDRAWN))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +77,21 @@ class Sheet:
     notice: str | None
     overview: str | None
     panel: Panel
-    details: tuple[Line, ...]
+    lines: tuple[Line, ...]
     log: tuple[Line, ...]
+    is_partial: bool
+
+    def details(self, *, is_draft: bool, may_be_empty: bool) -> Details:
+        """Read the details.
+
+        Raises ParseError (P-LOADING, P-MISSING-FIELD and what `read_details` raises).
+        """
+        details = read_details(self.lines, is_draft=is_draft)
+        if self.is_partial and not details.content.ksbs:
+            raise ParseError("P-LOADING", "A part of the details is to come.")
+        if details.is_empty and not may_be_empty:
+            raise ParseError("P-MISSING-FIELD", "The details hold neither prose nor duties nor KSBs.")
+        return details
 
 
 def evidence(body: bytes) -> bytes:
@@ -132,9 +145,7 @@ def parse(body: bytes) -> Reading:
     reference = values.pop("reference")
     if not _REFERENCE_RE.fullmatch(reference):
         raise ParseError("P-BAD-VALUE", f"reference: {reference!r}")
-    details = read_details(sheet.details, is_draft=status in (IN_DEVELOPMENT, PROPOSAL))
-    if details.is_empty and status not in _DRAFTS:
-        raise ParseError("P-MISSING-FIELD", "The details hold neither prose nor duties nor KSBs.")
+    details = sheet.details(is_draft=status in (IN_DEVELOPMENT, PROPOSAL), may_be_empty=status in _UNFINISHED)
     change, log_findings = _own_change(sheet.log, version)
     record = Record(
         reference=reference,
@@ -197,8 +208,9 @@ def take_apart(body: bytes, *, required: Sequence[str]) -> Sheet:
         notice=notice_text(notices),
         overview=said(plain(" ".join(overview))),
         panel=panel,
-        details=tuple(rest),
+        lines=tuple(rest),
         log=tuple(lines[i] for i in range(log_at, len(lines)) if i not in panel.lines),
+        is_partial=any(is_loading(line) and is_under(line, lines[details_at].path[:-1]) for line in everything),
     )
 
 

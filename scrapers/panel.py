@@ -116,7 +116,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "regulated occupation": Field(column="is_regulated", read=_yes),
 }
 # Labels that are known and not read: the words say nothing a record keeps, or name people.
-_PERSONAL_RE: Final = re.compile(r"(?:trailblazer(?: group)? )?contacts?(?:\(s\))?(?: details)?")
+_PERSONAL_RE: Final = re.compile(r"(?:.* )?(?:contacts?(?:\(s\))?|e-?mail)(?: .*)?")
 _IGNORED_RE: Final = re.compile(rf"review|example progression routes?|employers involved.*|involved employers|{_PERSONAL_RE.pattern}")
 
 

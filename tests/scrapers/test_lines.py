@@ -108,7 +108,15 @@ def test_only_the_page_has_a_header_and_a_footer_of_its_own(markup: str, seen: l
 
 @pytest.mark.parametrize(
     ("markup", "level"),
-    [("<h1>x</h1>", 1), ("<h4><span>x</span></h4>", 4), ("<h3><div>x</div></h3>", 3), ("<p><b>x</b></p>", 0), ("<summary>x</summary>", 0)],
+    [
+        ("<h1>x</h1>", 1),
+        ("<h4><span>x</span></h4>", 4),
+        ("<h3><div>x</div></h3>", 3),
+        ("<p><b>x</b></p>", 0),
+        ("<summary>x</summary>", 0),
+        ('<div role="heading" aria-level="4">x</div>', 4),
+        ('<div role="heading">x</div>', 2),
+    ],
 )
 def test_a_heading_has_a_level(markup: str, level: int) -> None:
     assert only(markup).level == level

@@ -263,6 +263,7 @@ FAULTS = {
     "P-LOADING": {
         "the base page": NO_DETAILS.replace("<h2>Version log", TABS + "<h2>Version log"),
         "another view": NO_DETAILS.replace("<h2>Version log", TABS + "<h2>Assessment plan</h2><p>K1 K2</p><h2>Version log"),
+        "lists that are to come": re.sub(r"<h3>Occupation duties.*(?=<h2>Version log)", "<p>Content loading...</p>", GOOD, flags=re.DOTALL),
         "details that are to come": NO_DETAILS.replace(
             "<h2>Version log", "<h2>Details of the occupational standard</h2><p>Content loading...</p><h2>Version log"
         ),
@@ -377,6 +378,87 @@ def test_what_is_not_known_in_the_details_is_reported(body: str, message: str) -
     reading = parse(body.encode())
     assert [(finding.rule, finding.message) for finding in reading.findings] == [("P-UNKNOWN-FIELD", message)]
     assert reading.record == RECORD
+
+
+# --- what counts as an item -----------------------------------------------------------------------
+
+
+def listed(items: str, *, heading: str = "<h3>KSBs</h3>") -> dict[str, str]:
+    """The items read from some mark-up."""
+    body = re.sub(r"<h3>KSBs</h3>.*(?=<h2>Version log)", heading + items, shown(Tables(), duties=()).decode(), flags=re.DOTALL)
+    return {ksb.code: ksb.text for ksb in parse(body.encode()).record.content.ksbs}
+
+
+@pytest.mark.parametrize(
+    ("items", "read"),
+    [
+        pytest.param("<p>K1: a</p><p>K2 b</p><p>K3: c</p>", {"K1": "a", "K2": "b", "K3": "c"}, id="the next number without a colon"),
+        pytest.param("<p>K1: a</p><p>K3 b</p><p>K2: c</p>", {"K1": "a K3 b", "K2": "c"}, id="another number without a colon"),
+        pytest.param(
+            "<p>K1: Law:</p><ul><li>K2 Criminal law</li></ul><p>K2: c</p>",
+            {"K1": "Law: K2 Criminal law", "K2": "c"},
+            id="a number in a text",
+        ),
+        pytest.param(
+            "<dl><dt>K1</dt><dd>K2 Criminal law</dd><dt>K2</dt><dd>c</dd></dl>", {"K1": "Criminal law", "K2": "c"}, id="a number as a text"
+        ),
+        pytest.param("<p><b>K1</b> a</p><p><b>K2</b>b</p>", {"K1": "a", "K2": "b"}, id="an element of its own"),
+        pytest.param("<p>K1 a</p><p>K2 b</p>", {"K1": "a", "K2": "b"}, id="neither colon nor element"),
+        pytest.param("<p>K1 - a</p><p>K2 - - b</p>", {"K1": "a", "K2": "- b"}, id="a dash"),
+        pytest.param("<p>K1 a</p><p>K2 : b</p><p>K3 c</p>", {"K1": "a", "K2": ": b", "K3": "c"}, id="a colon of one text"),
+        pytest.param("<p>K1: a</p><p>K2: : b</p>", {"K1": "a", "K2": ": b"}, id="a colon of one text after the list's"),
+        pytest.param("<p>K1: S355 steel</p><p>S355 steel is</p><p>K2: b</p>", {"K1": "S355 steel S355 steel is", "K2": "b"}, id="steel"),
+        pytest.param("<p>K1: a</p><ul><li>Skills</li><li>x</li></ul><p>K2: b</p>", {"K1": "a Skills x", "K2": "b"}, id="a title in a text"),
+        pytest.param("<p>K1: a</p><h4>Skills</h4><p>S1: b</p>", {"K1": "a", "S1": "b"}, id="a title between kinds"),
+        pytest.param(
+            "<ul><li>K1: a<br>Skills</li></ul><ul><li>S1: b</li></ul>",
+            {"K1": "a Skills", "S1": "b"},
+            id="a title in the last text of a list",
+        ),
+        pytest.param("<p>K1: a [Back to Duty]</p><p>K2: b ↑ Back to Duties</p>", {"K1": "a", "K2": "b"}, id="the way back"),
+        pytest.param("<p>K1: back to duty calls</p><p>K2: b</p>", {"K1": "back to duty calls", "K2": "b"}, id="no way back"),
+        pytest.param("<p>K1: a</p><p>K2: b</p><h3>Review</h3><p>soon</p>", {"K1": "a", "K2": "b"}, id="a heading below"),
+        pytest.param("<p>K1: a</p><p>K2: b</p><p>Employers involved: c</p>", {"K1": "a", "K2": "b"}, id="words below"),
+        pytest.param(
+            "<table><tr><td>Knowledge</td><td>K1</td><td>a</td></tr><tr><td>Knowledge</td><td>K2</td><td>b</td></tr>"
+            "<tr><td>Skills</td><td>S1</td><td>c</td></tr></table>",
+            {"K1": "a", "K2": "b", "S1": "c"},
+            id="the kind in a column",
+        ),
+        pytest.param(
+            "<p>K1: a</p><p>K2: b</p><p><b>What they do</b></p><p>S1: c</p>", {"K1": "a", "K2": "b", "S1": "c"}, id="a title not known"
+        ),
+        pytest.param("<ul><li>K1: a</li><li>K2: b<p>c</p></li></ul><p>d</p>", {"K1": "a", "K2": "b c"}, id="the end of a list"),
+    ],
+)
+def test_what_counts_as_an_item(items: str, read: dict[str, str]) -> None:
+    assert listed(items) == read
+
+
+@pytest.mark.parametrize(
+    ("heading", "items"),
+    [
+        ("<h3>Knowledge</h3>", "<p>K1: a</p><h3>Skills</h3><p>S1: b</p><h3>Behaviours</h3><p>B1: c</p>"),
+        ("<h3>Knowledge, skills and behaviours</h3>", "<p>K1 a</p><p>S1 b</p><p>B1 c</p>"),
+        ("", "<p>K1: a Back to Duty</p><p>S1: b Back to Duty</p><p>B1: c Back to Duty</p>"),
+    ],
+)
+def test_lists_are_known_by_their_titles_or_the_way_back(heading: str, items: str) -> None:
+    assert listed(items, heading=heading) == {"K1": "a", "S1": "b", "B1": "c"}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        pytest.param("<p>K1: a</p><p>K2: b</p><ul><li>c</li></ul><p>d</p><p>e</p>", id="unlike any other"),
+        pytest.param("<ul><li>K1: a</li><li>K2: b</li></ul><p>words</p><ul><li>S1: c</li></ul>", id="words between lists"),
+        pytest.param("<p>K1 a</p><p>K2 b</p><p>K1 c</p>", id="a number again"),
+    ],
+)
+def test_an_item_without_a_clear_end_is_refused(items: str) -> None:
+    with pytest.raises(ParseError) as raised:
+        listed(items)
+    assert raised.value.rule == "P-KSB-CODES"
 
 
 # --- single values --------------------------------------------------------------------------------

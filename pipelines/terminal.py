@@ -1,0 +1,196 @@
+"""What people see on a terminal: tables, progress, marked words.
+
+Belongs here: layout. Not here: options and exit codes (cli), what is said of a change (changes.summary)
+or of a pair of versions (diff).
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.changes.summary import folded
+from warehouse.publish import PUBLISHED
+
+_SEVERITY_STYLES: Final = {"revision": "bold red", "adjustment": "yellow", "correction": "cyan", "none": "dim"}
+
+# Piped into a file or a pager there is no width to keep to.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+errors = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress_bars(*, quiet: bool) -> Any:
+    """A bar per source on a terminal, else a line for every tenth."""
+    if quiet:
+        yield _no_progress
+    elif errors.is_terminal:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=errors) as bars:
+            tasks: dict[str, Any] = {}
+
+            def advance(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total)
+                bars.update(tasks[what], completed=done, total=total)
+
+            yield advance
+    else:
+
+        def line(what: str, done: int, total: int) -> None:
+            if done == total or (total >= 20 and done and (done * 10) // total != ((done - 1) * 10) // total):
+                errors.print(f"{what}: {done} of {total}")
+
+        yield line
+
+
+def _no_progress(what: str, done: int, total: int) -> None:
+    """For --json: standard output is the answer and nothing else."""
+
+
+def show_outcome(run_row: dict[str, Any], found: list[dict[str, Any]], folder: Path) -> None:
+    """How a run ended, in counts, with its changes and where the database is."""
+    counts = run_row["counts"]
+    styles = {"good": "green", "quarantine": "yellow", "failed": "bold red"}
+    status = run_row["status"]
+    console.print(
+        Text.assemble(
+            (status, styles.get(status, "bold red")),
+            f": {counts['versions']:,} versions of {counts['standards']:,} standards, {counts['ksbs']:,} KSBs, {counts['duties']:,} duties; "
+            f"{counts['new_snapshots']:,} new snapshots, {len(found):,} changes",
+        ),
+        soft_wrap=True,
+    )
+    if run_row["message"]:
+        errors.print(Text(run_row["message"]), soft_wrap=True)
+    if found:
+        show_changes(found)
+    elif counts["is_baseline"]:
+        console.print("First look: everything seen now is the baseline that later runs are compared with.")
+    if counts["versions"]:
+        console.print(f"Database: {escape(str((folder / PUBLISHED).absolute()))}", soft_wrap=True)
+
+
+def show_changes(rows: Sequence[dict[str, Any]]) -> None:
+    """Changes as a table; what only moved along is folded."""
+    if not rows:
+        console.print("Nothing changed.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, options in (
+        ("Seen", {"no_wrap": True}),
+        ("Standard", {"no_wrap": True}),
+        ("Event", {}),
+        ("Severity", {}),
+        ("What changed", {"ratio": 1}),
+    ):
+        table.add_column(column, **options)
+    for row in folded(rows):
+        table.add_row(
+            f"{row['detected_at']:%d %b %Y}",
+            f"{row['reference']} {row['version']}",
+            row["event"],
+            Text(row["severity"], _SEVERITY_STYLES[row["severity"]]),
+            Text(row["summary"]),
+        )
+    console.print(table)
+    console.print(f"{len(rows):,} changes", style="dim")
+
+
+def show_diff(found: Any, *, everything: bool) -> None:
+    """What became of every item of a pair, word by word; readable without colour."""
+    from pipelines.diff import by_kind, codes, spans
+
+    styles = {"same": "", "removed": "red strike", "added": "green"}
+    marks = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
+    console.print(Text(f"{found.reference} {found.title}", "bold"))
+    console.print(Text(f"{found.old.name} → {found.new.name}: {found.headline or 'no difference'}"), soft_wrap=True)
+    for line in (*found.facts, *(f"To check: {note}." for note in found.notes)):
+        console.print(Text(f"- {line}"), soft_wrap=True)
+    for heading, links in by_kind([link for link in found.links if everything or link.relation != "unchanged"]):
+        console.print(Text(f"\n{heading}", "bold"))
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for options in ({"no_wrap": True, "style": "bold"}, {"no_wrap": True}, {"ratio": 1}):
+            table.add_column(**options)
+        for link in links:
+            words = Text()
+            for span in spans(link):
+                words.append(f"{marks[span.kind][0]}{span.text}{marks[span.kind][1]}", styles[span.kind])
+            score = f" {link.similarity:.0f} %" if link.relation in ("reworded", "moved") and link.similarity else ""
+            table.add_row(codes(link), link.relation + score, words)
+        console.print(table)
+    console.print("\n" + ", ".join(f"{count} {relation}" for relation, count in found.counts.items()), style="dim")
+
+
+def show_version(row: dict[str, Any], content: dict[str, list[dict[str, Any]]]) -> None:
+    """One version: facts, items, duties."""
+    console.print(Text(f"{row['reference']} {row['version']}  {row['title']}", "bold"))
+    show_facts({name: value for name, value in row.items() if name not in ("reference", "version", "title")})
+    for heading, kind in (("Knowledge", "K"), ("Skills", "S"), ("Behaviours", "B")):
+        items = [ksb for ksb in content["ksbs"] if ksb["kind"] == kind]
+        if items:
+            console.print(Text(f"\n{heading}", "bold"))
+            _show_items([(ksb["code"], ksb["text"], ksb["options"]) for ksb in items])
+    if content["duties"]:
+        console.print(Text("\nDuties", "bold"))
+        _show_items(
+            [
+                (f"Duty {duty['duty_number']}", f"{duty['text']}\n{' '.join(duty['codes']) or 'no KSBs'}", duty["options"])
+                for duty in content["duties"]
+            ]
+        )
+
+
+def show_facts(facts: dict[str, Any]) -> None:
+    """Names and values, without what is empty."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(ratio=1)
+    for name, value in facts.items():
+        if value not in (None, []):
+            table.add_row(name, Text(as_words(value)))
+    console.print(table)
+
+
+def _show_items(items: Sequence[tuple[str, str, Sequence[str]]]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(ratio=1)
+    for label, text, options in items:
+        table.add_row(label, Text(text + (f"\nOnly: {', '.join(options)}" if options else "")))
+    console.print(table)
+
+
+def show_rows(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    """Rows under a title."""
+    console.print(Text(title, "bold"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column.replace("is_", ""))
+    for row in rows:
+        table.add_row(*[Text(as_words(row[column])) for column in columns])
+    console.print(table)
+
+
+def as_words(value: object) -> str:
+    """A value as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def print_json(value: object) -> None:
+    """JSON with plain dates and UTC moments, to standard output."""
+    encode: Callable[[object], bytes] = lambda v: orjson.dumps(v, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z, default=str)  # noqa: E731
+    sys.stdout.write(encode(value).decode() + "\n")
