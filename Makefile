@@ -29,19 +29,21 @@ demo: setup ## Watch the built-in sample site over three nights; no network
 run: setup ## Run the daily job once (needs STANDARDS_WATCH_CONTACT)
 	$(BIN)/standards-watch run
 
-dev: setup ## The Dagster UI with the daily schedule, on http://127.0.0.1:3000
-	mkdir -p "$(DAGSTER_HOME)" && cp dagster.yaml "$(DAGSTER_HOME)/dagster.yaml"
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	mkdir -p "$(@D)" && cp dagster.yaml "$@"
+
+dev: setup $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI with the daily schedule, on http://127.0.0.1:3000
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 test: setup ## Run the tests
 	$(BIN)/pytest
 
-check: setup ## ruff, format, mypy --strict, import-linter, the code location
+check: setup $(DAGSTER_HOME)/dagster.yaml ## ruff, format, mypy --strict, import-linter, the code location
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/dg check defs
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
 
 bench: setup ## Measure the budgets, as ratios within one run
 	$(BIN)/python -m tests.bench
