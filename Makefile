@@ -7,7 +7,7 @@ export DAGSTER_HOME ?= $(CURDIR)/data/dagster
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run dev test check bench lock
+.PHONY: help setup demo run dev test compat check bench lock
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -37,6 +37,10 @@ dev: setup $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI with the daily schedul
 
 test: setup ## Run the tests
 	$(BIN)/pytest
+
+compat: setup ## Run the warehouse's tests on the newest DuckDB too
+	test -d $(VENV)/duckdb-2 || $(BIN)/uv pip install --quiet --no-deps --target $(VENV)/duckdb-2 duckdb==2.0.0
+	PYTHONPATH=$(VENV)/duckdb-2 $(BIN)/pytest -q tests/warehouse
 
 check: setup $(DAGSTER_HOME)/dagster.yaml ## ruff, format, mypy --strict, import-linter, the code location
 	$(BIN)/ruff check .

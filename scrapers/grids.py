@@ -37,7 +37,13 @@ class Grid:
             row, column = divmod(line.path[depth] - first, self.width)
             return ((*self.head, row), self.roles.get(column + first, "")) if row > 0 else None
         row_path = line.path[:depth]
-        return None if row_path == self.head else (row_path, self.roles.get(line.path[depth], ""))
+        return None if row_path == self.head else (row_path, self._role(line.path[depth]))
+
+    def _role(self, column: int) -> str:
+        """A column without a head belongs to the one before it."""
+        if column in self.roles:
+            return self.roles[column]
+        return self.roles[max((headed for headed in self.roles if headed < column), default=min(self.roles))]
 
 
 def find_grid(lines: Sequence[Line], roles: Mapping[str, str], needed: str) -> Grid | None:
@@ -77,7 +83,7 @@ def _grid(lines: Sequence[Line], head: Path, roles: Mapping[str, str]) -> Grid |
         columns = {line.path[depth]: roles[line.key] for line in inside[:run]}
         is_run = max(columns) - min(columns) + 1 == len(columns) == run > 1
         return Grid(head=head, body=head, roles=columns, unknown=(), width=run) if is_run else None
-    columns = {line.path[depth]: roles[line.key] for line in inside if line.key in roles}
+    columns = {line.path[depth]: roles.get(line.key, "") for line in inside}
     unknown = tuple(line.text for line in inside if line.key not in roles)
     is_alone = depth > 1 and not is_table and sum(is_under(line, head[:-1]) for line in lines) == len(inside)
     return Grid(head=head, body=head[: -2 if is_alone else -1], roles=columns, unknown=unknown, width=None) if len(columns) > 1 else None

@@ -185,13 +185,24 @@ def _inner_ends(lines: Sequence[Line], marks: Sequence[Mark | None], begins: Seq
         if one and other and (is_cell or one.series != other.series):
             home = _home(lines, marks, begins, one.series)
             end = _title_above(lines, begin, following, home, other.series) if one.series != other.series else following
-            row = (*home, *lines[begin].path[len(home) : len(home) + 1])
-            if is_cell and is_under(lines[begin + 1], row):
+            if is_cell and _are_rows(lines, marks, begins, home):
+                row = lines[begin].path[: len(home) + 1]
                 end = _row_end(lines, begin, end, row, lines[following].path[: len(row)])
             ends.append(_kind_end(lines, begin, end, home) if one.series != other.series else end)
         else:
             ends.append(following)
     return ends
+
+
+def _are_rows(lines: Sequence[Line], marks: Sequence[Mark | None], begins: Sequence[int], home: Path) -> bool:
+    """Whether most items of a table have their words in the row of their code."""
+    own = [begin for begin in begins if is_under(lines[begin], home)]
+    whole = sum(
+        not mark.is_alone or (begin + 1 < len(lines) and is_under(lines[begin + 1], lines[begin].path[: len(home) + 1]))
+        for begin in own
+        if (mark := marks[begin])
+    )
+    return whole * 2 > len(own)
 
 
 def _title_above(lines: Sequence[Line], begin: int, following: int, home: Path, series: str) -> int:

@@ -9,7 +9,7 @@ snapshots, changes) or the file that others read (publish).
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +70,9 @@ class Warehouse:
         try:
             yield
         finally:
-            self.connection.unregister(name)
+            # DuckDB 2.0 lets nothing be dropped in a failed transaction; the name is bound anew each time.
+            with suppress(duckdb.TransactionException):
+                self.connection.unregister(name)
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         """The result as dictionaries by column name."""

@@ -71,7 +71,7 @@ def test_a_new_folder_gets_a_file_with_every_table_and_view(data: Path) -> None:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_a_table_is_as_its_model_says(db: Warehouse, table: Table) -> None:
-    assert dict(db.connection.execute(f"FROM {table.name}").pl().schema) == table.schema()
+    assert dict(db.frame(f"FROM {table.name}").schema) == table.schema()
     (found,) = db.rows("SELECT comment FROM duckdb_tables() WHERE table_name = ?", [table.name])
     assert found["comment"] == table.description
     columns = db.rows(
