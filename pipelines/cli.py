@@ -347,6 +347,11 @@ def _plain_errors() -> Any:
     except (WarehouseError, EvidenceError) as error:
         terminal.errors.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from error
+    except OSError as error:
+        terminal.errors.print(
+            f"[red]{escape(f'{error.filename}: {error.strerror}.')}[/] Name another data folder with --data.", soft_wrap=True
+        )
+        raise typer.Exit(EXIT_FAILED) from error
 
 
 def _version(reader: read.Queryable, reference: str, version: str | None, as_of: str | None) -> dict[str, Any]:

@@ -86,6 +86,8 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
     """The first thing that went wrong, in its own words."""
     for event in result.all_events:
         error = event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error if event.is_job_failure else None
+        if error and error.cls_name == "DagsterExecutionInterruptedError":
+            return "It was interrupted. What had been captured is kept; run it again."
         if error:
             chain = [error]
             while chain[-1].cause:

@@ -88,12 +88,12 @@ def find_duties(lines: Sequence[Line]) -> int | None:
     """The title of the duties: the nearest above the first of them, or at least the site's own."""
     for index, line in enumerate(lines):
         mark = duty_mark(line)
-        if mark and mark.number == 1:
+        if mark:
             above = [i for i in range(max(0, index - _REACH), index) if lines[i].key in TITLES]
             own = [i for i in above if lines[i].key != "duties"]
-            if above:
+            if own or (above and mark.number == 1):
                 return (own or above)[-1]
-    return next((i for i, line in enumerate(lines) if line.key == "occupation duties" and line.level), None)
+    return next((i for i, line in enumerate(lines) if line.key == "occupation duties" and (line.level or line.is_bold)), None)
 
 
 def read_table(lines: Sequence[Line], begin: int) -> Duties | None:

@@ -13,7 +13,7 @@ from typing import Final
 from schemas.rules import Finding
 from schemas.text import plain, said
 from scrapers.api import version_number
-from scrapers.lines import Line, Path, common_path, is_under, label_key, labelled
+from scrapers.lines import Line, Path, after_lead, common_path, is_under, label_key, labelled
 from scrapers.reading import ParseError
 
 TITLE: Final = "key information"
@@ -28,6 +28,8 @@ _NUMBER_RE: Final = re.compile(r"\d{1,6}")
 _LEVEL_RE: Final = re.compile(r"(?:Level )?([0-8])", re.IGNORECASE)
 _REFERENCE_RE: Final = re.compile(r"(?:ST|OCC)\d{4}")
 _NOT_SET: Final = frozenset(("", "-", "n/a", "none", "not set", "tbc"))
+# Below a panel that nothing holds together a line with a colon may be a notice as well: in words.
+_LONGEST_LABEL: Final = 4
 # What an In-development page ticks off; the ticks say less than the dates the API gives.
 _TICK_RE: Final = re.compile(r"(?:(?:un|not )?ticked )?[a-z][a-z -]{0,40} approved", re.IGNORECASE)
 
@@ -168,8 +170,10 @@ def _label(line: Line) -> str | None:
 
 @dataclass(slots=True, kw_only=True)
 class _Draft:
-    """The panel being read: the label whose words are due, and where its row is."""
+    """The panel being read: what its rows look like, the label whose words are due, and its row."""
 
+    depth: int
+    level: int
     words: dict[str, str]
     unknown: list[str]
     label: str = ""
@@ -182,43 +186,55 @@ def read_panel(lines: Sequence[Line], begin: int, end: int, outside: Sequence[Li
 
     Raises ParseError (P-BAD-VALUE) for a label with two different values.
     """
-    window = range(begin + (lines[begin].key == TITLE), end)
-    known = [lines[i] for i in window if labelled(lines[i], is_label)]
-    rows = common_path(known)
-    wide = common_path([*known, lines[begin]]) if lines[begin].key == TITLE else rows
+    has_title = lines[begin].key == TITLE
+    known = [index for index in range(begin + has_title, end) if _label(lines[index])]
+    if not known:
+        return Panel(words={}, lines=frozenset((begin,)), findings=())
+    labels = [lines[index] for index in known]
+    rows = common_path(labels)
+    wide = common_path([*labels, lines[begin]])
     home = next((path for path in (wide, rows) if not any(is_under(line, path) for line in outside)), None)
-    taken = {begin} if lines[begin].key == TITLE else set()
-    draft = _Draft(words={}, unknown=[])
-    for index in window:
+    is_list = all(line.tag == "li" for line in labels)
+    draft = _Draft(
+        depth=min(len(line.path) for line in labels) if is_list else len(rows) + 1,
+        level=labels[0].level if len({line.level for line in labels}) == 1 else 0,
+        words={},
+        unknown=[],
+    )
+    taken = {begin} if has_title else set()
+    for index in range(begin + has_title, end):
         line = lines[index]
         if home is not None and not is_under(line, home):
             if index > begin + 1 and draft.label:
                 break
             continue
-        if line.level and 0 < lines[begin].level >= line.level and not labelled(line, is_label):
+        if line.level and 0 < lines[begin].level >= line.level and index not in known:
             break
-        if _take(draft, line, rows, is_closed=home is not None):
+        if _take(draft, line, is_inside=home is not None or index < known[-1]):
             taken.add(index)
     findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=label[:60]) for label in draft.unknown)
     return Panel(words=draft.words, lines=frozenset(taken), findings=findings)
 
 
-def _take(draft: _Draft, line: Line, rows: Path, *, is_closed: bool) -> bool:
+def _take(draft: _Draft, line: Line, *, is_inside: bool) -> bool:
     """Read one line into the panel; False for a line that is not part of it."""
-    has_row = len(line.path) > len(rows)
-    row = line.path[: len(rows) + 1]
+    row = line.path[: draft.depth]
+    has_row = len(line.path) >= draft.depth
+    is_new_row = has_row and row != draft.row
+    is_head = line.tag in ("dt", "th")
+    is_value = draft.is_waiting and not is_head and (line.tag == "dd" or (has_row and not is_new_row))
     is_status = draft.label == "status" and (draft.is_waiting or line.text.startswith("("))
-    found = labelled(line, is_label) or _bare(line, draft)
+    found = None if is_value else labelled(line, is_label) or _bare(line, draft)
     if found and not (is_status and found[0] == "approved for delivery"):
         _begin(draft, *found, row)
-    elif is_status or (draft.is_waiting and line.tag not in ("dt", "th")):
+    elif is_value or is_status or (draft.is_waiting and not is_head and line.level == 0):
         _add(draft, line.text)
     elif _TICK_RE.fullmatch(line.text):
         draft.label = ""
-    elif found := _unknown(line, draft.label, is_new_row=is_closed and has_row and row != draft.row, has_row=has_row):
+    elif found := _unknown(line, draft, is_new_row=is_new_row or not has_row, is_inside=is_inside):
         draft.unknown.append(found[0])
         _begin(draft, f"?{found[0]}", found[1], row)
-    elif not is_closed and (row != draft.row or not has_row):
+    elif not is_inside and (is_new_row or not has_row):
         return False
     else:
         _add(draft, line.text)
@@ -253,18 +269,18 @@ def _bare(line: Line, draft: _Draft) -> tuple[str, str] | None:
     return None
 
 
-def _unknown(line: Line, label: str, *, is_new_row: bool, has_row: bool) -> tuple[str, str] | None:
-    """A label that is not known, by its place or form, and the words after it; `label` is the one before."""
-    if line.tag in ("dt", "th"):
+def _unknown(line: Line, draft: _Draft, *, is_new_row: bool, is_inside: bool) -> tuple[str, str] | None:
+    """A label that is not known, by its place or form, and the words after it."""
+    if line.tag in ("dt", "th") or (line.level and line.level == draft.level and line.key):
         return line.text.rstrip(" :"), ""
-    if _PERSONAL_RE.fullmatch(label):
+    if _PERSONAL_RE.fullmatch(draft.label):
         return None
-    head, colon, rest = line.text.partition(":")
     lead = " ".join(line.pieces[0].split())
-    if len(line.pieces) > 1 and (lead.endswith(":") or (colon and head.strip() == lead)):
+    if len(line.pieces) > 1:
+        is_label = lead.endswith(":") or "".join(line.pieces[1:]).lstrip().startswith(":")
+        return (lead.rstrip(" :"), after_lead(line)) if is_label or (is_new_row and is_inside and line.tag != "dd") else None
+    head, colon, rest = line.text.partition(":")
+    if colon and is_new_row and (len(head) <= 40 if is_inside else len(head.split()) <= _LONGEST_LABEL):
         return head, rest.strip()
-    if colon and len(head) <= 40 and (is_new_row or not has_row):
-        return head, rest.strip()
-    if not is_new_row or line.tag == "dd":
-        return None
-    return (lead, "".join(line.pieces[1:]).strip()) if len(line.pieces) > 1 else (line.text, "")
+    has_row = len(line.path) >= draft.depth
+    return (line.text, "") if is_new_row and has_row and is_inside and line.tag != "dd" else None

@@ -135,7 +135,14 @@ def run_outcome(db: Warehouse, run_id: str) -> tuple[str, str | None]:
         "SELECT reference, version, url, reason FROM quarantine WHERE last_run_id = ? AND status = 'held' ORDER BY reference, version",
         [run_id],
     )
+    unknown = db.rows(
+        """
+        SELECT reference FROM (SELECT unnest(only_references) AS reference FROM runs WHERE run_id = ?)
+        ANTI JOIN watched_versions USING (reference) ORDER BY reference""",
+        [run_id],
+    )
     said = [f"{row['url']}: {row['reason']}" for row in failures] + [f"{row['url']} ({row['reference']}): {row['reason']}" for row in held]
+    said += [f"{row['reference']} is not among the standards of the site." for row in unknown]
     more = f" And {len(said) - 3} more." if len(said) > 3 else ""
     message = " ".join(said[:3]) + more if said else None
     if captures and len(failures) == len(captures):

@@ -105,6 +105,13 @@ def test_run_with_a_page_that_is_no_standard_is_done_with_something_held_back(sh
     assert "ST9003" in done.output
 
 
+def test_run_for_a_standard_there_is_not_says_so(shell: Shell) -> None:
+    done = shell.run("--source", "api", "--only", "ST9001,ST0000")
+    assert done.exit_code == 3
+    assert "ST0000 is not among the standards of the site." in done.output
+    assert shell.json("show", "ST9001")["reference"] == "ST9001"
+
+
 def test_run_needs_a_contact_for_any_site_but_a_local_one(shell: Shell) -> None:
     done = shell("run", "--site", "http://standards.invalid", "--source", "api")
     assert done.exit_code == 1
