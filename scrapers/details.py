@@ -144,10 +144,8 @@ def _ksbs(lines: Sequence[Line], found: duties.Duties | None) -> ksbs.Ksbs | Non
     after = found.end if found else 0
     marks = ksbs.marks_of(lines, after)
     begin = ksbs.find_ksbs(lines, marks, after, has_duties=has_duties, is_of_duty=duties.is_of_duty)
-    if begin is not None:
-        return ksbs.read_ksbs(lines, marks, begin, is_below=_is_known)
-    ksbs.check_none(lines[after:], has_duties=has_duties)
-    return None
+    ksbs.check_none(lines[after:begin], marks[after:begin], has_duties=has_duties)
+    return None if begin is None else ksbs.read_ksbs(lines, marks, begin, is_below=_is_known)
 
 
 def _check_codes(content: Content) -> None:

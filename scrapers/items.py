@@ -14,6 +14,8 @@ from scrapers.reading import ParseError
 _SEPARATORS: Final = (":", ".", ")", "-", "–", "—")
 _ENDS: Final = frozenset(("", *_SEPARATORS))
 _LONGEST_MARK: Final = 16
+# In a list without colons a number this much too high is a number missed, and no chance word.
+_NEAR: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,34 +62,32 @@ def starts(marks: Sequence[Mark | None], fault: str) -> list[int]:
     """Where the items begin: each series runs 1, 2, 3 …, and the series follow one another.
 
     A sure mark counts always, another one only when it is the next number and no sure one has it.
-    Raises ParseError with the rule `fault` for a gap or a duplicate.
+    Raises ParseError with the rule `fault` for a gap, a duplicate or an item without words.
     """
     sure = {(mark.series, mark.number): index for index, mark in enumerate(marks) if mark and mark.is_sure}
     found: list[int] = []
-    unsure: set[tuple[str, int]] = set()
     counts: dict[str, int] = {}
-    series, is_waiting = "", False
+    last: Mark | None = None
+    is_waiting = is_sure = is_apart = False
     for index, mark in enumerate(marks):
-        if is_waiting:
-            if mark and mark.is_alone:
-                raise ParseError(fault, f"{series}{counts[series]} has no words.")
+        is_next = mark is not None and mark.number == counts.get(mark.series, 0) + 1
+        if is_waiting and last:
+            if mark and (mark.is_alone or (is_next and mark.series == last.series and not is_apart)):
+                raise ParseError(fault, f"{last.series}{last.number} has no words.")
             is_waiting = False
             continue
         if mark is None:
             continue
-        name = (mark.series, mark.number)
-        is_next = mark.number == counts.get(mark.series, 0) + 1 and (mark.series == series or mark.series not in counts)
-        if mark.is_sure and not is_next:
-            raise ParseError(fault, f"{mark.series}{mark.number} stands after {series}{counts.get(series, 0)}.")
-        if not mark.is_sure and name in unsure:
-            raise ParseError(fault, f"{mark.series}{mark.number} stands twice.")
-        if mark.is_sure or (is_next and sure.get(name, -1) < index):
+        is_next = is_next and (last is None or mark.series == last.series or mark.series not in counts)
+        is_item = mark.is_sure or (is_next and sure.get((mark.series, mark.number), -1) < index)
+        if (is_item and not is_next) or (not is_item and last and not is_sure and mark.number <= counts.get(mark.series, 0) + _NEAR):
+            raise ParseError(fault, f"{mark.series}{mark.number} stands after {last.series if last else ''}{last.number if last else 0}.")
+        if is_item:
+            if last is None:
+                is_apart = mark.is_alone
             found.append(index)
-            series = mark.series
-            counts[series] = mark.number
-            is_waiting = mark.is_alone
-            if not mark.is_sure:
-                unsure.add(name)
+            counts[mark.series] = mark.number
+            last, is_sure, is_waiting = mark, mark.is_sure, mark.is_alone
     return found
 
 

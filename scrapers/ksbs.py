@@ -108,12 +108,13 @@ def _whole_lists(lines: Sequence[Line], marks: Sequence[Mark | None]) -> int | N
     return min(titles.values()) if len(titles) == len(KINDS) else None
 
 
-def check_none(lines: Sequence[Line], *, has_duties: bool) -> None:
+def check_none(lines: Sequence[Line], marks: Sequence[Mark | None], *, has_duties: bool) -> None:
     """Raises ParseError (P-KSB-CODES) when lines in which no list was found show that there is one."""
     titles = TITLES if has_duties else ("ksbs",)
-    told = next((line for line in lines if line.key in titles or _way_back(line.text)), None)
-    if told is not None:
-        raise ParseError("P-KSB-CODES", f"No item that could be read goes with {told.text[:60]!r}.")
+    for line, mark in zip(lines, marks, strict=True):
+        is_item = has_duties and mark is not None and mark.is_sure and not is_codes(line.text)
+        if is_item or line.key in titles or _way_back(line.text):
+            raise ParseError("P-KSB-CODES", f"No item that could be read goes with {line.text[:60]!r}.")
 
 
 def read_ksbs(lines: Sequence[Line], all_marks: Sequence[Mark | None], begin: int, *, is_below: Callable[[Line], bool]) -> Ksbs:

@@ -46,6 +46,7 @@ _LONGEST_TAG: Final = 8192
 _HIDDEN_INPUT_RE: Final = re.compile(rb"""\btype\s*=\s*["']?hidden\b|token|csrf|xsrf""", re.IGNORECASE)
 _TOKEN_META_RE: Final = re.compile(rb"csrf|xsrf|token|nonce|verification|request-?id|session|trace", re.IGNORECASE)
 _XML_RE: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*>")
+_PASSES: Final = 10
 _NONCE_RE: Final = re.compile(rb"""nonce=(?<=\snonce=)(?:"[^"]*"|'[^']*'|[^\s"'>]+)""")
 _DATA_TOKEN_RE: Final = re.compile(
     rb"""data-(?<=\sdata-)(?P<name>(?:[a-z]+-)*(?:csrf|xsrf|token|nonce|cfemail)(?:-[a-z]+)*)=(?:"[^"]*"|'[^']*'|[^\s"'>]+)"""
@@ -96,9 +97,13 @@ class Sheet:
 
 def evidence(body: bytes) -> bytes:
     """The bytes worth keeping: without what varies from visit to visit, and without e-mail addresses."""
-    body = _without_noise(blank_addresses(body))
-    body = _NONCE_RE.sub(b'nonce=""', body)
-    return _DATA_TOKEN_RE.sub(rb'data-\g<name>=""', body)
+    # In broken mark-up blanking one thing can bring another to light; once more over a sound page costs little.
+    for _ in range(_PASSES):
+        quiet = _DATA_TOKEN_RE.sub(rb'data-\g<name>=""', _NONCE_RE.sub(b'nonce=""', _without_noise(blank_addresses(body))))
+        if quiet == body:
+            break
+        body = quiet
+    return body
 
 
 def _without_noise(body: bytes) -> bytes:
@@ -218,12 +223,14 @@ def _tree(body: bytes) -> BeautifulSoup:
     body = _XML_RE.sub(b"", blank_addresses(body), count=1)
     if b"<" not in body:
         raise ParseError("P-NOT-A-STANDARD", f"No mark-up; it begins {body[:60].decode('utf-8', 'replace')!r}")
-    if b"<html" in body[:2048].lower() and b"</html" not in body[-2048:].lower():
+    lower = body.lower()
+    if b"<html" in lower[:2048] and b"</html" not in lower:
         raise ParseError("P-MISSING-FIELD", "The end of the page: it was cut short.")
     try:
-        return BeautifulSoup(body.decode("utf-8-sig"), "lxml")
+        text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return BeautifulSoup(body, "lxml")
+        text = body.decode("windows-1252", "replace")
+    return BeautifulSoup(text, "lxml")
 
 
 def _details_at(lines: Sequence[Line], panel_at: int) -> int | None:
@@ -332,10 +339,10 @@ def _cards(lines: Iterable[Line]) -> list[dict[str, str]]:
 
 
 def _is_own(text: str, version: str | None) -> bool:
-    if version is None or text.casefold() == _IN_REVISION:
-        return version is None and text.casefold() == _IN_REVISION
+    if text.casefold() == _IN_REVISION:
+        return version is None
     try:
-        return version_number(text) == version
+        return version is not None and version_number(text) == version
     except ParseError:
         return False
 

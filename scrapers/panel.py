@@ -101,7 +101,7 @@ class Field:
 
 
 FIELDS: Final[Mapping[str, Field]] = {
-    "status": Field(column="status", read=said),
+    "status": Field(column="status", read=str),
     "reference": Field(column="reference", read=_reference),
     "version": Field(column="version", read=_version),
     "level": Field(column="level", read=_level),

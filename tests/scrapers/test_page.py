@@ -283,6 +283,7 @@ FAULTS = {
     },
     "P-BAD-VALUE": {
         "a status not known": panel_with("Status", "Abandoned"),
+        "no status at all": panel_with("Status", "None"),
         "a bracket not known": panel_with("Status", "Approved for delivery (perhaps)"),
         "a reference": panel_with("Reference", "ST901"),
         "another kind of reference": panel_with("Reference", "FA0001"),
@@ -309,6 +310,7 @@ FAULTS = {
         "a gap": ksbs_with(K2="K3"),
         "a duplicate": ksbs_with(K2="K1"),
         "a late beginning": ksbs_with(S1="S2"),
+        "a first list that begins late": ksbs_with(K1="K2", K2="K3"),
         "a kind within another": ksbs_with(K2="S1", S1="S2", B1="K2"),
         "no words": GOOD.replace("S355 steel brackets", ""),
         "no words and no way back": GOOD.replace('<td>Calm in the dark</td><td><a href="#d">Back to Duty</a></td>', "<td></td>"),
