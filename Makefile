@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-export DAGSTER_HOME ?= $(CURDIR)/data/dagster
+DAGSTER_HOME ?= $(CURDIR)/data/dagster
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
@@ -33,7 +33,7 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	mkdir -p "$(@D)" && cp dagster.yaml "$@"
 
 dev: setup $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI with the daily schedule, on http://127.0.0.1:3000
-	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+	DAGSTER_HOME="$(DAGSTER_HOME)" $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 test: setup ## Run the tests
 	$(BIN)/pytest
@@ -47,7 +47,7 @@ check: setup $(DAGSTER_HOME)/dagster.yaml ## ruff, format, mypy --strict, import
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
+	DAGSTER_HOME="$(DAGSTER_HOME)" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
 
 bench: setup ## Measure the budgets, as ratios within one run
 	$(BIN)/python -m tests.bench

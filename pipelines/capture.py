@@ -15,9 +15,12 @@ from schemas.rules import Finding
 from scrapers import api, page
 from scrapers.reading import ParseError
 from scrapers.site import Capture, Site
-from warehouse.captures import Held, Listed, keep_captures, listed_versions, paged_versions
+from warehouse.captures import Held, Listed, keep_captures, known_versions_count, listed_versions, paged_versions
 from warehouse.database import Warehouse
 
+# An array that lost more than this at once is half an answer; with few versions a share means nothing.
+_SHRUNK: Final = 0.95
+_FEW_VERSIONS: Final = 40
 # A site that is down is left alone: asking 850 pages in vain, three times each, helps nobody.
 _UNANSWERED_UNTIL_GIVEN_UP: Final = 5
 _GIVEN_UP: Final = "It was not asked: the site had not answered five times in a row. It is left for the next run."
@@ -50,6 +53,10 @@ def capture_api(db: Warehouse, site: Site, run: Run, progress: Progress) -> Capt
     """Read the whole array and keep each of its records; `run.only` limits what is kept."""
     progress("api", 0, 1)
     capture, entries, findings = _array(site)
+    known = known_versions_count(db)
+    if capture.outcome == "served" and known >= _FEW_VERSIONS and len(entries) < _SHRUNK * known:
+        reason = f"The array holds {len(entries):,} versions where {known:,} were known: it shrank below {_SHRUNK:.0%}."
+        capture, entries = replace(capture, outcome="refused", reason=reason), ()
     held = [
         Held(
             reference=entry.reference,

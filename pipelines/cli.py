@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -23,6 +23,7 @@ from rich.text import Text
 from pipelines import terminal
 from pipelines.settings import Settings, origin, settings_with
 from schemas.events import EVENTS, SEVERITIES
+from schemas.tables import REFERENCE_RE
 from warehouse import quarantine, read
 from warehouse.database import WarehouseBusyError, WarehouseError, open_warehouse
 from warehouse.evidence import EvidenceError, read_body
@@ -355,7 +356,7 @@ def _plain_errors() -> Any:
 
 
 def _version(reader: read.Queryable, reference: str, version: str | None, as_of: str | None) -> dict[str, Any]:
-    row = read.version(reader, reference, version, _moment(as_of))
+    row = read.version(reader, reference, version, _moment(as_of, is_end_of_day=True))
     if row is None:
         there = ", ".join(read.versions_of(reader, reference)) or "no version of that standard"
         asked = " ".join(part for part in (reference, version, f"as of {as_of}" if as_of else None) if part)
@@ -364,17 +365,25 @@ def _version(reader: read.Queryable, reference: str, version: str | None, as_of:
 
 
 def _references(text: str | None) -> tuple[str, ...] | None:
-    return tuple(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip())) or None if text else None
+    if text is None:
+        return None
+    parts = tuple(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip()))
+    wrong = [part for part in parts if not REFERENCE_RE.match(part)]
+    if wrong or not parts:
+        raise typer.BadParameter(f"{', '.join(wrong) or 'Nothing'} names no standard; write ST0128,ST0004.")
+    return parts
 
 
-def _moment(text: str | None) -> datetime | None:
-    """A day or moment as naive UTC."""
+def _moment(text: str | None, *, is_end_of_day: bool = False) -> datetime | None:
+    """A day or moment as naive UTC; "as it was known at a day" means at its end."""
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not a day or moment; write 2026-08-13 or 2026-08-13T05:00:00Z.") from error
+    if is_end_of_day and len(text) == len("2026-08-13"):
+        moment += timedelta(days=1, microseconds=-1)
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
@@ -403,8 +412,10 @@ def _examine(settings: Settings) -> Any:
     if not folder.exists():
         yield {"what": "data folder", "is_good": None, "finding": f"{folder.absolute()} is not there yet; the first run makes it"}
         return
+    newest: list[dict[str, Any]] = []
     try:
         with open_warehouse(folder) as db:
+            newest = read.runs(db, 1)
             died = db.rows("SELECT run_id, started_at FROM runs WHERE status = 'running' ORDER BY started_at")
             for row in died:
                 yield {"what": "run", "is_good": None, "finding": f"{row['run_id']} of {row['started_at']:%Y-%m-%d %H:%M} UTC did not end"}
@@ -416,7 +427,7 @@ def _examine(settings: Settings) -> Any:
     try:
         with read.open_published(folder) as reader:
             counts = read.tally(reader)
-            newest = read.runs(reader, 1)
+            newest = newest or read.runs(reader, 1)
     except WarehouseError as error:
         yield {"what": "published", "is_good": None, "finding": str(error)}
         return

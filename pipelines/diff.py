@@ -17,6 +17,12 @@ from schemas.record import Record
 
 _HEADINGS: Final = {"K": "Knowledge", "S": "Skills", "B": "Behaviours", "D": "Duties"}
 _STATUSES: Final = frozenset({"version_live", "version_retired", "version_withdrawn", "status_changed"})
+# What the crosswalk of items cannot show: links, criteria, core flags, options.
+_DETAILS: Final = frozenset(
+    f"{thing}_{verb}"
+    for thing, verbs in (("mapping", ("added", "removed")), ("option", ("added", "removed", "renamed", "membership_changed")))
+    for verb in verbs
+) | {"criteria_changed", "core_flag_changed"}
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#0b0c0c}"
     "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid #b1b4b6}"
@@ -52,6 +58,7 @@ class Diff:
     facts: tuple[str, ...]
     links: tuple[Link, ...]
     notes: tuple[str, ...]
+    details: tuple[str, ...]
     headline: str
 
     @property
@@ -70,6 +77,7 @@ class Diff:
             "headline": self.headline,
             "counts": self.counts,
             "facts": list(self.facts),
+            "details": list(self.details),
             "notes": list(self.notes),
             "links": links,
         }
@@ -90,7 +98,8 @@ def diff(old: tuple[Side, Record], new: tuple[Side, Record]) -> Diff:
         facts=tuple(facts),
         links=crosswalk(before.content, after.content),
         notes=tuple(splits_and_merges(before.content.ksbs, after.content.ksbs)),
-        headline=headline(differences),
+        details=tuple(summarise(d, new_side.version, after, Said()) for d in differences if d.event in _DETAILS),
+        headline=headline(differences) or ("nothing that is taught is different" if facts else "no difference"),
     )
 
 
@@ -126,7 +135,7 @@ def as_html(found: Diff) -> str:
     parts = [
         f"<!DOCTYPE html><html lang=en-GB><head><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{text(found.reference)} {text(found.old.name)} to {text(found.new.name)}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>{text(found.reference)} {text(found.title)}</h1><p>{text(found.old.name)} → {text(found.new.name)}: {text(found.headline or 'no difference')}</p>",
+        f"<h1>{text(found.reference)} {text(found.title)}</h1><p>{text(found.old.name)} → {text(found.new.name)}: {text(found.headline)}</p>",
         f"<h2>Facts</h2><ul>{''.join(f'<li>{text(fact)}</li>' for fact in found.facts)}</ul>" if found.facts else "",
         f"<h2>To check</h2><ul>{''.join(f'<li>{text(note)}</li>' for note in found.notes)}</ul>" if found.notes else "",
     ]
@@ -135,6 +144,8 @@ def as_html(found: Diff) -> str:
         parts.append(
             f"<h2>{heading}</h2><table><thead><tr><th>Code</th><th>What became of it</th><th>Words</th></tr></thead><tbody>{rows}</tbody></table>"
         )
+    if found.details:
+        parts.append(f"<h2>Mapping, criteria and options</h2><ul>{''.join(f'<li>{text(detail)}</li>' for detail in found.details)}</ul>")
     return "".join(parts) + f"</main><footer><p>{text(ATTRIBUTION)}</p></footer></body></html>\n"
 
 

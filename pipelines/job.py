@@ -21,6 +21,7 @@ from pipelines.settings import Settings
 from warehouse import read
 from warehouse.captures import finish_run
 from warehouse.database import open_warehouse
+from warehouse.lock import only_writer
 
 # Errors whose words are meant for whoever started the run; what caused them is in Dagster's history.
 _OUR_ERRORS: Final = frozenset({"Failure", "WarehouseError", "WarehouseBusyError", "EvidenceError"})
@@ -59,6 +60,9 @@ def run_job(request: JobRequest, progress: Progress) -> JobOutcome:
         **({"only": list(request.only)} if request.only else {}),
         **({"observed_at": request.observed_at.isoformat()} if request.observed_at else {}),
     }
+    # Whoever cannot write here, or not now, is told before Dagster's own files are touched.
+    with only_writer(settings.data):
+        pass
     # The outcome is printed by the caller; Dagster's own lines stay in its history.
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     job = build(progress).resolve_job_def("daily")

@@ -113,7 +113,7 @@ def show_diff(found: Any, *, everything: bool) -> None:
     styles = {"same": "", "removed": "red strike", "added": "green"}
     marks = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
     console.print(Text(f"{found.reference} {found.title}", "bold"))
-    console.print(Text(f"{found.old.name} → {found.new.name}: {found.headline or 'no difference'}"), soft_wrap=True)
+    console.print(Text(f"{found.old.name} → {found.new.name}: {found.headline}"), soft_wrap=True)
     for line in (*found.facts, *(f"To check: {note}." for note in found.notes)):
         console.print(Text(f"- {line}"), soft_wrap=True)
     for heading, links in by_kind([link for link in found.links if everything or link.relation != "unchanged"]):
@@ -128,6 +128,10 @@ def show_diff(found: Any, *, everything: bool) -> None:
             score = f" {link.similarity:.0f} %" if link.relation in ("reworded", "moved") and link.similarity else ""
             table.add_row(codes(link), link.relation + score, words)
         console.print(table)
+    if found.details:
+        console.print(Text("\nMapping, criteria and options", "bold"))
+        for detail in found.details:
+            console.print(Text(f"- {detail}"), soft_wrap=True)
     console.print("\n" + ", ".join(f"{count} {relation}" for relation, count in found.counts.items()), style="dim")
 
 

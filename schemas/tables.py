@@ -5,6 +5,7 @@ warehouse projects it from these models) and Dagster metadata (pipelines.defs do
 `_at` = UTC timestamp without zone, `_on` = plain date, `_gbp` = whole pounds, `is_` = boolean.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, get_args
@@ -26,6 +27,7 @@ OUTCOMES: Final = ("served", "not_modified", "gone", "unreachable", "refused")
 RUN_STATUSES: Final = ("running", "good", "quarantine", "failed")
 
 _REFERENCE: Final = r"^(?:ST|FA|AU)\d{4}$"
+REFERENCE_RE: Final = re.compile(_REFERENCE)
 _VERSION: Final = r"^\d+\.\d+$"
 _DIGEST: Final = r"^[0-9a-f]{32}$"
 _SHA256: Final = r"^[0-9a-f]{64}$"

@@ -69,7 +69,7 @@ def find_ksbs(
     """Where the lists begin, at or after a line; their title counts as theirs.
 
     Prose may speak of "K1" as well. The lists are what stands under their own title, else what leads
-    back to the duties, else what stands after the duties or under the title of a kind.
+    back to the duties, else what stands after the duties, else three whole lists.
     """
     best, rank = None, 0
     for index in range(after, len(lines)):

@@ -5,14 +5,14 @@ Belongs here: the rows of a run up to the point where bytes are kept. Not here: 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
 from schemas.tables import CAPTURES, EVIDENCE, LISTINGS, RUNS
-from warehouse.database import Warehouse
+from warehouse.database import Warehouse, WarehouseError
 from warehouse.evidence import sha256, write_pack
 
 
@@ -48,8 +48,22 @@ def start_run(
     site: str,
     sources: Sequence[str],
     only: Sequence[str] | None,
-) -> None:
-    """Write down that a run began; a run that is started again keeps its first row."""
+) -> datetime:
+    """Write down that a run began; a run that is started again keeps its first row. Returns the time the run stands for.
+
+    History only grows: two runs never stand for the same moment, and one that would look back is refused
+    with a WarehouseError.
+    """
+    known = db.rows("SELECT observed_at FROM runs WHERE run_id = ?", [run_id])
+    if known:
+        return cast(datetime, known[0]["observed_at"])
+    latest = db.rows("SELECT max(observed_at) AS at FROM runs")[0]["at"]
+    if latest and observed_at < latest:
+        raise WarehouseError(
+            f"A run cannot look back: {observed_at:%Y-%m-%d %H:%M:%S} is before {latest:%Y-%m-%d %H:%M:%S}, the last one here (both UTC). "
+            "Replay into another data folder (--data)."
+        )
+    observed_at = latest + timedelta(microseconds=1) if observed_at == latest else observed_at
     row = {
         "run_id": run_id,
         "observed_at": observed_at,
@@ -61,7 +75,8 @@ def start_run(
         "only_references": list(only) if only else None,
         "message": None,
     }
-    db.append(RUNS, [row], or_ignore=True)
+    db.append(RUNS, [row])
+    return observed_at
 
 
 def finish_run(db: Warehouse, run_id: str, *, finished_at: datetime, status: str, message: str | None) -> None:
@@ -97,6 +112,11 @@ def keep_captures(db: Warehouse, evidence: Path, captures: Sequence[tuple[dict[s
         db.append(CAPTURES, [capture for capture, _ in captures])
         db.append(LISTINGS, listings)
     return len(fresh)
+
+
+def known_versions_count(db: Warehouse) -> int:
+    """How many versions the array is known to hold."""
+    return int(db.rows("SELECT count(*) AS n FROM watched_versions WHERE source = 'api' AND NOT is_missing")[0]["n"])
 
 
 def listed_versions(db: Warehouse) -> list[Listed]:

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from pipelines.changes.bulk import Bulk, bulk
+from pipelines.changes.claim import claimed
 from pipelines.changes.compare import FOLLOWS
 from pipelines.changes.words import word_diff
 from schemas.change import Difference
@@ -85,7 +86,7 @@ def summarise(difference: Difference, version: str, record: Record, said: Said) 
     """One change in a sentence or two."""
     sentence = _sentence(difference, version, record, said).replace("….", "…")
     if said.previous_version:
-        news = headline(said.since_previous) or _no_headline(said.since_previous, said.previous_version)
+        news = headline(said.since_previous) or _no_headline(said.since_previous, said.previous_version, record.change_note)
         sentence = f"{sentence[:-1]}: {news}."
     return " ".join(part for part in (sentence, SILENT if said.is_silent else "", said.claim or "") if part)
 
@@ -101,7 +102,10 @@ def headline(differences: Sequence[Difference]) -> str:
     return ", ".join(facts + counted)
 
 
-def _no_headline(differences: Sequence[Difference], previous_version: str) -> str:
+def _no_headline(differences: Sequence[Difference], previous_version: str, note: str | None) -> str:
+    """What to say where nothing stands out: the source does not tell everything, so the publisher's own note goes along."""
+    if claimed(note):
+        return f"no difference from {previous_version} is published as data; the publisher's note says “{note}”".replace(".”", "”")
     is_all = all(d.family in ("lifecycle", "notice") or d.subject in _HOUSEKEEPING for d in differences)
     return f"{'nothing else' if is_all else 'nothing that is taught, funded or assessed'} is different from {previous_version}"
 

@@ -7,6 +7,7 @@ Dagster step per page.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ def _begin(context: dg.AssetExecutionContext, watch: WatchResource) -> Run:
     run = watch.run(context.run.run_id, _now())
     settings = watch.settings()
     with watch.open_warehouse() as db:
-        start_run(
+        began = start_run(
             db,
             run_id=run.run_id,
             observed_at=run.observed_at,
@@ -46,8 +47,7 @@ def _begin(context: dg.AssetExecutionContext, watch: WatchResource) -> Run:
             sources=run.sources,
             only=run.only,
         )
-        began = db.rows("SELECT observed_at FROM runs WHERE run_id = ?", [run.run_id])[0]["observed_at"]
-    return watch.run(context.run.run_id, began) if watch.observed_at is None else run
+    return replace(run, observed_at=began)
 
 
 def _schema(table: Table) -> Mapping[str, Any]:
