@@ -58,12 +58,14 @@ def start_run(
     if known:
         return cast(datetime, known[0]["observed_at"])
     latest = db.rows("SELECT max(observed_at) AS at FROM runs")[0]["at"]
-    if latest and observed_at < latest:
+    # The looks at one moment stand a microsecond apart, in the order they were taken.
+    is_same_moment = latest is not None and observed_at <= latest < observed_at + timedelta(seconds=1)
+    if latest and observed_at < latest and not is_same_moment:
         raise WarehouseError(
             f"A run cannot look back: {observed_at:%Y-%m-%d %H:%M:%S} is before {latest:%Y-%m-%d %H:%M:%S}, the last one here (both UTC). "
             "Replay into another data folder (--data)."
         )
-    observed_at = latest + timedelta(microseconds=1) if observed_at == latest else observed_at
+    observed_at = latest + timedelta(microseconds=1) if is_same_moment else observed_at
     row = {
         "run_id": run_id,
         "observed_at": observed_at,

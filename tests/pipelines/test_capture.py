@@ -5,8 +5,9 @@ import pytest
 from pipelines.capture import Target, occupation_targets, page_targets
 from schemas.record import APPROVED, IN_DEVELOPMENT, PROPOSAL, RETIRED, WITHDRAWN
 from scrapers.sample.server import Fault, SampleSite
-from tests.watching import Watch, sample
+from tests.watching import Watch, night, sample
 from warehouse.captures import Listed
+from warehouse.database import WarehouseError
 
 
 def listed(version: str, status: str, page: str | None = None, *, reference: str = "ST0128", occupation: str | None = "OCC0128") -> Listed:
@@ -86,3 +87,27 @@ def test_a_site_that_answers_in_between_is_asked_to_the_end(watch: Watch) -> Non
         watch.look(site.url, sources=("api", "page"))
         asked = {request.path for request in site.requests if request.path.startswith("/apprenticeships/")}
     assert len(asked) == watch.captured["page"].asked
+
+
+def test_a_run_cannot_look_back_and_the_next_one_is_none_the_worse(watch: Watch) -> None:
+    watch.see(sample("ST9003 1.0"), at=night(5))
+    with pytest.raises(WarehouseError, match="cannot look back"):
+        watch.see(sample("ST9003 1.0", title="Another"), at=night(3))
+    assert [row["event"] for row in watch.see(sample("ST9003 1.0", title="Another"), at=night(6))] == ["attribute_changed"]
+
+
+def test_three_looks_at_one_moment_are_three_looks(watch: Watch) -> None:
+    for title in ("A", "B", "A"):
+        watch.see(sample("ST9003 1.0", title=title), at=night(5))
+    assert [row["after"] for row in watch.rows("SELECT after FROM changes ORDER BY detected_at")] == ["B", "A"]
+
+
+def test_an_array_that_lost_more_than_a_twentieth_is_half_an_answer(watch: Watch) -> None:
+    many = [record | {"referenceNumber": f"ST{number:03d}{record['referenceNumber'][-1]}"} for number in range(4) for record in sample()]
+    watch.see(many)
+    for _ in range(4):
+        assert watch.see(many[: len(many) // 2]) == []
+        assert "shrank" in str(watch.captured["api"].failures[0].reason)
+    assert watch.rows("SELECT count(*) AS n FROM current_versions") == [{"n": len(many)}]
+    assert watch.see(many[:-1]) == []
+    assert watch.captured["api"].failures == ()
