@@ -27,6 +27,7 @@ from schemas.tables import REFERENCE_RE
 from warehouse import quarantine, read
 from warehouse.database import WarehouseBusyError, WarehouseError, open_warehouse
 from warehouse.evidence import EvidenceError, read_body
+from warehouse.incidents import open_incidents
 from warehouse.lock import only_writer
 from warehouse.publish import PUBLISHED, publish
 
@@ -428,6 +429,7 @@ def _examine(settings: Settings) -> Any:
         with read.open_published(folder) as reader:
             counts = read.tally(reader)
             newest = newest or read.runs(reader, 1)
+            incidents = open_incidents(reader)
     except WarehouseError as error:
         yield {"what": "published", "is_good": None, "finding": str(error)}
         return
@@ -440,6 +442,8 @@ def _examine(settings: Settings) -> Any:
             "is_good": row["status"] == "good",
             "finding": f"{row['status']}, {row['started_at']:%Y-%m-%d %H:%M} UTC{said}",
         }
+    for row in incidents:
+        yield {"what": "incident", "is_good": False, "finding": f"{row['rule']}, since {row['opened_at']:%Y-%m-%d %H:%M} UTC: {row['summary']}"}
     if counts["stale"]:
         yield {
             "what": "stale",

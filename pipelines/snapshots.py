@@ -12,15 +12,17 @@ from urllib.parse import urlsplit
 import pandera.errors
 import polars as pl
 
+from pipelines.incidents import MANY, Failure, Met, fields_lost, layout_changed, lost_fields, source_down
 from pipelines.run import Progress, Run
 from schemas.change import TransitionKind
 from schemas.frames import content_frames, snapshot_frame
 from schemas.record import APPROVED, IN_DEVELOPMENT, PROPOSAL, Record, Snapshot, digest, version_key
-from schemas.rules import Finding
+from schemas.rules import RULES, Finding
 from schemas.tables import SNAPSHOTS
 from scrapers.reading import ParseError
 from scrapers.sources import SOURCES
 from warehouse.database import Warehouse
+from warehouse.incidents import open_incidents
 from warehouse.snapshots import (
     CHECKED_SCHEMA,
     STALE_SCHEMA,
@@ -30,6 +32,7 @@ from warehouse.snapshots import (
     Shown,
     Transition,
     approved_ids,
+    asked_count,
     bodies,
     candidates,
     covered,
@@ -47,6 +50,7 @@ ABSENCES_UNTIL_MISSING: Final = 3
 # Below this a standard has too few KSBs for half of them to mean anything.
 _FEW_KSBS: Final = 4
 _NOT_YET_LIVE: Final = frozenset({IN_DEVELOPMENT, PROPOSAL})
+INCIDENT_RULES: Final = tuple(rule.code for rule in RULES.values() if rule.outcome == "incident")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,19 @@ class _Held:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What becomes of the records of a batch: `held` go to quarantine one by one, `explained` stay as they were by an incident."""
+
+    good: Sequence[_Read]
+    held: Sequence[_Held]
+    explained: Sequence[_Held]
+    quarantine: tuple[dict[str, Any], ...]
+    released: tuple[str, ...]
+    incidents: tuple[dict[str, Any], ...]
+    examined: Mapping[str, int]
+
+
 def take_snapshots(db: Warehouse, run: Run, progress: Progress) -> Counts:
     """Turn every unread capture into snapshots and transitions, oldest first; each batch is one transaction."""
     total = Counts()
@@ -121,9 +138,9 @@ def _take(db: Warehouse, run: Run, batch: Batch, progress: Progress) -> Counts:
         else:
             read.append(_Read(shown=entry, snapshot=_snapshot(batch, entry, record, source.parser_version), findings=reading.findings))
         progress(f"reading {batch.source}", done, len(others))
-    fitting, refused = gate(read)
-    good, suspicious, released = suspect(batch, fitting, known, approved_ids(db, batch.source))
-    observed = _decide(db, batch, known, same, good, [*held, *refused, *suspicious], released)
+    failed = failed_captures(db, batch)
+    judged = _judge(db, run, batch, read, held, known, examined=len(every), failed=failed)
+    observed = _decide(db, batch, known, same, judged, failed)
     write_observed(db, batch, observed, source.parser_version)
     return Counts(
         checked=len(observed.checked),
@@ -229,29 +246,92 @@ def suspect(
     return [item for item in read if item.key not in suspects or item.key in released], held, tuple(released.values())
 
 
-def _decide(
+def _judge(
     db: Warehouse,
+    run: Run,
     batch: Batch,
+    read: Sequence[_Read],
+    unreadable: Sequence[_Held],
     known: Mapping[Key, Known],
-    same: Sequence[Shown],
-    good: Sequence[_Read],
-    held: Sequence[_Held],
-    released: tuple[str, ...],
+    *,
+    examined: int,
+    failed: Sequence[Mapping[str, Any]],
+) -> _Judged:
+    """Tell good records from bad ones, and what one fault of the source explains from what is wrong with one record."""
+    fitting, refused = gate(read)
+    approved = approved_ids(db, batch.source)
+    names = _lost(db, run, batch, fitting, known)
+    open_ids = {(row["rule"], row["subject"]): row["incident_id"] for row in open_incidents(db, batch.source)}
+
+    def incident(met: Met) -> dict[str, Any]:
+        known_as = open_ids.get((met.rule, met.subject))
+        ident = known_as or digest([batch.source, met.rule, met.subject, batch.observed_at.isoformat()])
+        return {"incident_id": ident} | {name: getattr(met, name) for name in Met.__slots__}
+
+    lost = [incident(met) for met in fields_lost(batch.source, names.values(), examined)]
+    let_through = [row for row in lost if row["incident_id"] in approved]
+    lost = [row for row in lost if row not in let_through]
+    gone = {row["subject"] for row in lost}
+    robbed = [item for item in fitting if gone & set(names.get(item.key, ()))]
+    good, suspicious, released = suspect(batch, [item for item in fitting if item not in robbed], known, approved)
+    bad = [*unreadable, *refused]
+    asked = asked_count(db, batch)
+    down = source_down(batch.source, [Failure(rule=row["outcome"], reason=row["reason"], url=row["url"]) for row in failed], asked)
+    layout = layout_changed(
+        batch.source, [Failure(rule=item.rule, reason=item.reason, url=item.shown.url) for item in (*bad, *suspicious)], examined
+    )
+    explained = [
+        _Held(
+            shown=item.shown, rule="S-FIELD-LOST", reason=f"{', '.join(sorted(gone & set(names[item.key])))} is gone, as from many records."
+        )
+        for item in robbed
+    ]
+    return _Judged(
+        good=good,
+        held=suspicious if layout else [*bad, *suspicious],
+        explained=[*explained, *bad] if layout else explained,
+        quarantine=tuple(_lost_row(batch, row, next(item for item in robbed if row["subject"] in names[item.key])) for row in lost),
+        released=(*released, *(row["incident_id"] for row in let_through)),
+        incidents=(*lost, *(incident(met) for met in (down, layout) if met)),
+        examined={rule: asked if rule == "S-SOURCE-DOWN" else examined for rule in INCIDENT_RULES},
+    )
+
+
+def _lost(db: Warehouse, run: Run, batch: Batch, read: Sequence[_Read], known: Mapping[Key, Known]) -> dict[Key, tuple[str, ...]]:
+    """What each changed record told before and tells no more; nothing where too few changed to matter."""
+    moved = [item for item in read if item.key in known and not _is_same_record(item, known[item.key])]
+    if len(moved) < MANY:
+        return {}
+    source = SOURCES[batch.source]
+    stored = bodies(db, run.evidence, {known[item.key].evidence_sha256 for item in moved})
+    found = {}
+    for item in moved:
+        try:
+            before = source.parse(stored[known[item.key].evidence_sha256]).record
+        except ParseError:
+            continue
+        found[item.key] = lost_fields(before, item.snapshot.record)
+    return found
+
+
+def _decide(
+    db: Warehouse, batch: Batch, known: Mapping[Key, Known], same: Sequence[Shown], judged: _Judged, failed: Sequence[Mapping[str, Any]]
 ) -> Observed:
     by_key: dict[Key, _Read] = {}
-    for item in good:
+    for item in judged.good:
         by_key.setdefault(item.key, item)
     twice = [
         _Held(shown=item.shown, rule="G-WHICH-VERSION", reason=f"{item.shown.url} shows a version that another page shows too.")
-        for item in good
+        for item in judged.good
         if by_key[item.key] is not item
     ]
-    out = [*held, *twice]
+    out = [*judged.held, *twice, *judged.explained]
+    is_down = any(row["rule"] == "S-SOURCE-DOWN" for row in judged.incidents)
     again = [item for key, item in by_key.items() if _is_same_record(item, known.get(key))]
     fresh = [item for key, item in by_key.items() if not _is_same_record(item, known.get(key))]
-    failed = failed_captures(db, batch)
-    here = by_key.keys() | {(s.reference, s.version) for s in same} | {(h.shown.reference, h.shown.version) for h in held}
-    absent = _absent(batch, known, here, failed)
+    here = by_key.keys() | {(s.reference, s.version) for s in same} | {(h.shown.reference, h.shown.version) for h in out}
+    # Pages that are gone by the hundred have moved; no version is missing for that.
+    absent = {} if is_down else _absent(batch, known, here, failed)
     renamed = _renamed(fresh, known, absent)
     gone = {key: version for key, version in absent.items() if version.absences + 1 >= ABSENCES_UNTIL_MISSING or key in renamed.values()}
     return Observed(
@@ -264,13 +344,15 @@ def _decide(
         absent=tuple(version for key, version in absent.items() if key not in gone),
         missing=tuple(gone.values()),
         transitions=tuple(_transitions(db, batch, known, fresh, renamed, gone)),
-        quarantine=tuple(_quarantine_row(batch, item) for item in out),
-        released=released,
+        quarantine=(*judged.quarantine, *(_quarantine_row(batch, item) for item in (*judged.held, *twice))),
+        released=judged.released,
         findings=tuple(
             {"snapshot_id": item.snapshot.snapshot_id, "rule": finding.rule, "message": finding.message}
             for item in fresh
             for finding in dict.fromkeys(item.findings)
         ),
+        incidents=judged.incidents,
+        examined=judged.examined,
         stale=_stale(batch, known, out, failed),
     )
 
@@ -349,6 +431,12 @@ def _checked(known: Mapping[Key, Known], same: Sequence[Shown], again: Sequence[
 
 def _quarantine_id(batch: Batch, entry: Shown, rule: str) -> str:
     return digest([batch.source, entry.reference, entry.version, entry.evidence_sha256, rule])
+
+
+def _lost_row(batch: Batch, incident: Mapping[str, Any], example: _Read) -> dict[str, Any]:
+    """One row for all records of an incident that a person can let through, with the evidence of one of them."""
+    row = _quarantine_row(batch, _Held(shown=example.shown, rule=incident["rule"], reason=incident["summary"]))
+    return row | {"quarantine_id": incident["incident_id"], "reference": None, "version": None}
 
 
 def _quarantine_row(batch: Batch, item: _Held) -> dict[str, Any]:

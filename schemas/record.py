@@ -159,8 +159,8 @@ class Snapshot:
 
     @cached_property
     def snapshot_id(self) -> str:
-        """Address of the snapshot: what was seen, where, and when first."""
-        return digest([self.source, self.record.reference, self.record.version, self.seen_from_at.isoformat(), self.record.record_id])
+        """Address of the snapshot: which version, where, and since when. A better reading of the same bytes is the same snapshot."""
+        return digest([self.source, self.record.reference, self.record.version, self.seen_from_at.isoformat()])
 
 
 ATTRIBUTES: Final = tuple(f.name for f in fields(Record) if f.name != "content")

@@ -1,19 +1,20 @@
 """The coded rules: what can be wrong with a capture or a record, and how loud that is.
 
 Belongs here: the one table of codes. Not here: the code that applies a rule (it sits where the
-rule can be seen to hold: scrapers for C and P, pipelines for G).
+rule can be seen to hold: scrapers for C and P, pipelines for G and S).
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Outcome = Literal["hold", "warn"]
+Outcome = Literal["hold", "warn", "incident"]
 QuarantineStatus = Literal["held", "approved", "released", "rejected"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`hold`: the record is kept out and the last good one stays current; `warn`: it is said.
+    """`hold`: the record is kept out and the last good one stays current; `warn`: it is said; `incident`: one
+    fault explains many records, which all stay as they were.
 
     `can_be_approved`: a person may let the record through, because it can be read and only is suspicious.
     """
@@ -56,5 +57,13 @@ RULES: Final[dict[str, Rule]] = {
         ),
         Rule(code="G-ANOTHER-STANDARD", outcome="hold", sentence="The address of one standard served another one."),
         Rule(code="G-WHICH-VERSION", outcome="hold", sentence="The page shows no version number and fits no single version."),
+        Rule(code="S-SOURCE-DOWN", outcome="incident", sentence="Many requests to one source gave nothing that can be used."),
+        Rule(code="S-LAYOUT-CHANGED", outcome="incident", sentence="Many records of one source cannot be read, all for the same reason."),
+        Rule(
+            code="S-FIELD-LOST",
+            outcome="incident",
+            sentence="A field that was always there is gone from many records of one source at once.",
+            can_be_approved=True,
+        ),
     )
 }

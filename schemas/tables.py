@@ -300,12 +300,33 @@ class Quarantine(pa.DataFrameModel):
     version: str = _version(nullable=True)
     url: str = pa.Field(description="The address it came from")
     evidence_sha256: str = _evidence(nullable=True)
-    rule: str = pa.Field(isin=[rule.code for rule in RULES.values() if rule.outcome == "hold"], description="The rule it failed")
+    rule: str = pa.Field(
+        isin=[rule.code for rule in RULES.values() if rule.outcome == "hold" or rule.can_be_approved], description="The rule it failed"
+    )
     reason: str = pa.Field(description="What was wrong, in a sentence")
     status: str = pa.Field(isin=get_args(QuarantineStatus), description="held, approved (goes through at the next run), released, rejected")
     decided_at: Timestamp = pa.Field(nullable=True, description="When somebody decided")
     decided_by: str = pa.Field(nullable=True, description="Who decided")
     decision_reason: str = pa.Field(nullable=True, description="Why, in their words")
+
+
+class Incidents(pa.DataFrameModel):
+    """One fault that explains many failures of a source: opened once, closed by the first run that no longer meets it."""
+
+    incident_id: str = pa.Field(str_matches=_DIGEST, description="Address of the incident")
+    source: str = _source()
+    rule: str = pa.Field(isin=[rule.code for rule in RULES.values() if rule.outcome == "incident"], description="What kind of fault it is")
+    subject: str = pa.Field(nullable=True, description="The field that is gone; NULL for other faults")
+    run_id: str = pa.Field(description="The run that met it first, as Dagster names it")
+    last_run_id: str = pa.Field(description="The run that met it last")
+    opened_at: Timestamp = pa.Field(description="When it was first met")
+    last_met_at: Timestamp = pa.Field(description="When it was last met")
+    reminded_at: Timestamp = pa.Field(description="When it was last news: at its opening, and again each day it lasts")
+    closed_at: Timestamp = pa.Field(nullable=True, description="When a run no longer met it; NULL = open")
+    cause: str = pa.Field(nullable=True, description="The rule that the failures broke; NULL where a field is lost")
+    affected: pl.Int64 = pa.Field(ge=1, description="How many requests or records failed, when it was last met")
+    examined: pl.Int64 = pa.Field(ge=1, description="Of how many")
+    summary: str = pa.Field(str_length={"min_value": 1}, description="The fault in a sentence or two, with an example")
 
 
 class Findings(pa.DataFrameModel):
@@ -353,6 +374,7 @@ TRANSITIONS: Final = Table(name="transitions", model=Transitions, key=("transiti
 CHANGES: Final = Table(name="changes", model=Changes, key=("change_id",))
 VERSION_CROSSWALK: Final = Table(name="version_crosswalk", model=VersionCrosswalk, key=())
 QUARANTINE: Final = Table(name="quarantine", model=Quarantine, key=("quarantine_id",))
+INCIDENTS: Final = Table(name="incidents", model=Incidents, key=("incident_id",))
 FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"))
 
 TABLES: Final = (
@@ -370,6 +392,7 @@ TABLES: Final = (
     CHANGES,
     VERSION_CROSSWALK,
     QUARANTINE,
+    INCIDENTS,
     FINDINGS,
 )
 

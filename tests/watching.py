@@ -82,7 +82,7 @@ class Watch:
         with self.open() as db:
             self.counts = take_snapshots(db, run, no_progress)
             found = find_changes(db, run)
-            for row in db.rows("SELECT run_id, observed_at FROM runs WHERE finished_at IS NULL"):
+            for row in db.rows("SELECT run_id, observed_at FROM runs WHERE status = 'running'"):
                 status, message = run_outcome(db, row["run_id"])
                 finish_run(db, row["run_id"], finished_at=row["observed_at"], status=status, message=message)
             publish(db, self.data)

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import polars as pl
 
 from schemas.tables import CAPTURES, EVIDENCE, LISTINGS, RUNS
 from warehouse.database import Warehouse, WarehouseError
 from warehouse.evidence import sha256, write_pack
+
+_DIED: Final = "It did not end: its process was killed, or the machine stopped. The next run took over what it had captured."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,8 @@ def start_run(
             "Replay into another data folder (--data)."
         )
     observed_at = latest + timedelta(microseconds=1) if is_same_moment else observed_at
+    # Whoever starts a run is the only writer: a run that still stands as running has died.
+    db.execute("UPDATE runs SET status = 'failed', message = ? WHERE status = 'running'", [_DIED])
     row = {
         "run_id": run_id,
         "observed_at": observed_at,
@@ -157,13 +161,19 @@ def run_outcome(db: Warehouse, run_id: str) -> tuple[str, str | None]:
         "SELECT reference, version, url, reason FROM quarantine WHERE last_run_id = ? AND status = 'held' ORDER BY reference, version",
         [run_id],
     )
+    incidents = db.rows(
+        "SELECT source, rule, summary FROM incidents WHERE last_run_id = ? AND closed_at IS NULL ORDER BY source, rule", [run_id]
+    )
+    down = {row["source"] for row in incidents if row["rule"] == "S-SOURCE-DOWN"}
     unknown = db.rows(
         """
         SELECT reference FROM (SELECT unnest(only_references) AS reference FROM runs WHERE run_id = ?)
         ANTI JOIN watched_versions USING (reference) ORDER BY reference""",
         [run_id],
     )
-    said = [f"{row['url']}: {row['reason']}" for row in failures] + [f"{row['url']} ({row['reference']}): {row['reason']}" for row in held]
+    said = [row["summary"] for row in incidents]
+    said += [f"{row['url']}: {row['reason']}" for row in failures if row["source"] not in down]
+    said += [f"{row['url']} ({row['reference']}): {row['reason']}" for row in held if row["reference"]]
     said += [f"{row['reference']} is not among the standards of the site." for row in unknown]
     more = f" And {len(said) - 3} more." if len(said) > 3 else ""
     message = " ".join(said[:3]) + more if said else None

@@ -62,6 +62,13 @@ CHECKS: Final = (
         sql="SELECT reference, version, source, rule, reason FROM quarantine WHERE last_run_id = $run_id AND status = 'held'",
     ),
     Check(
+        name="no_incident_is_open",
+        asset="standard_snapshots",
+        severity="warn",
+        description="No fault of the site as a whole keeps a source from being read.",
+        sql="SELECT source, rule, subject, opened_at, affected, examined, summary FROM incidents WHERE closed_at IS NULL",
+    ),
+    Check(
         name="no_snapshots_overlap",
         asset="standard_snapshots",
         severity="error",

@@ -4,7 +4,7 @@ Belongs here: the rows between a capture and its transitions. Not here: parsing,
 new (pipelines.snapshots).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from schemas.record import Snapshot
 from schemas.tables import FINDINGS, QUARANTINE, SNAPSHOTS, TRANSITIONS, WATCHED_VERSIONS
 from warehouse.database import Warehouse
 from warehouse.evidence import read_body
+from warehouse.incidents import write_incidents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,8 @@ class Observed:
     quarantine: tuple[dict[str, Any], ...]
     released: tuple[str, ...]
     findings: tuple[dict[str, Any], ...]
+    incidents: tuple[dict[str, Any], ...]
+    examined: Mapping[str, int]
     stale: pl.DataFrame
 
 
@@ -175,6 +178,12 @@ def approved_ids(db: Warehouse, source: str) -> set[str]:
     }
 
 
+def asked_count(db: Warehouse, batch: Batch) -> int:
+    """How many requests the batch is made of."""
+    rows = db.rows("SELECT count(*) AS n FROM captures WHERE run_id = ? AND source = ? AND NOT is_read", [batch.run_id, batch.source])
+    return int(rows[0]["n"])
+
+
 def failed_captures(db: Warehouse, batch: Batch) -> list[dict[str, Any]]:
     """The batch's captures that gave no body: reference, version (NULL for the array), outcome and reason."""
     return db.rows(
@@ -230,6 +239,7 @@ def write_observed(db: Warehouse, batch: Batch, observed: Observed, parser_versi
         _mark_checked(db, batch, observed.checked, parser_version)
         _mark_absent(db, batch, observed.absent, observed.missing)
         _mark_stale(db, batch, observed.stale)
+        write_incidents(db, batch.source, observed.incidents, run_id=batch.run_id, at=now, examined=observed.examined)
         transitions = [{name: getattr(t, name) for name in Transition.__slots__} | {"is_compared": False} for t in observed.transitions]
         db.append(TRANSITIONS, transitions)
         db.execute(

@@ -142,6 +142,8 @@ def standard_snapshots(
         status, message = run_outcome(db, run.run_id)
         if status == "failed":
             finish_run(db, run.run_id, finished_at=_now(), status=status, message=message)
+            # Readers are to see that what they have could not be checked.
+            publish(db, run.data)
             raise dg.Failure(f"Nothing could be read, and what was known stays current. {message}", allow_retries=False)
         total = db.rows("SELECT count(*) AS n FROM snapshots")[0]["n"]
     for row in counts.held[:_ROWS_SHOWN]:

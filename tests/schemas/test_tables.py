@@ -32,7 +32,9 @@ NO_VERSIONS = ["", "1", "V1.0", "1.", "1.0.0", "1.0\n"]
 # Values that a column takes and values that it does not, by name or, where tables differ, by table and name.
 CONSTRAINED: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
     **dict.fromkeys(("capture_id", "snapshot_id", "record_id", "content_id", "transition_id"), ([DIGEST], NO_DIGESTS)),
-    **dict.fromkeys(("before_snapshot_id", "after_snapshot_id", "change_id", "reverts", "quarantine_id"), ([DIGEST], NO_DIGESTS)),
+    **dict.fromkeys(
+        ("before_snapshot_id", "after_snapshot_id", "change_id", "reverts", "quarantine_id", "incident_id"), ([DIGEST], NO_DIGESTS)
+    ),
     **dict.fromkeys(("sha256", "evidence_sha256", "evidence_before", "evidence_after"), ([SHA256], NO_SHA256S)),
     **dict.fromkeys(("title", "content_ksbs.text", "summary"), (["x"], [""])),
     **dict.fromkeys(("size_bytes", "offset_bytes", "absences", "knowledge_count", "skill_count", "behaviour_count"), ([0, 1], [-1])),
@@ -59,8 +61,10 @@ CONSTRAINED: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
     "version_crosswalk.kind": (["K", "S", "B", "D"], ["", "k"]),
     "relation": (["unchanged", "relabelled", "reworded", "moved", "added", "removed"], ["", "split"]),
     "transitions.kind": (["new", "changed", "missing", "returned"], ["", "gone"]),
+    **dict.fromkeys(("affected", "examined"), ([1, 850], [0, -1])),
+    "incidents.rule": (["S-SOURCE-DOWN", "S-FIELD-LOST"], ["", "P-BAD-VALUE", "X-UNKNOWN"]),
     "changes.rule": (["R-WORDS"], ["", "P-BAD-VALUE"]),
-    "quarantine.rule": (["P-BAD-VALUE", "G-SCHEMA"], ["", "P-UNKNOWN-FIELD", "X-UNKNOWN"]),
+    "quarantine.rule": (["P-BAD-VALUE", "G-SCHEMA", "S-FIELD-LOST"], ["", "P-UNKNOWN-FIELD", "S-SOURCE-DOWN", "X-UNKNOWN"]),
     "findings.rule": (["P-UNKNOWN-FIELD", "P-REPEATED-ID"], ["", "P-BAD-VALUE", "X-UNKNOWN"]),
 }
 FREE: dict[pl.DataType, Any] = {
@@ -323,8 +327,8 @@ def test_a_rule_is_declared_once_with_a_code_an_outcome_and_a_sentence() -> None
     assert declared(schemas.rules, r'Rule\(\s*code="([^"]+)"') == list(RULES)
     for code, rule in RULES.items():
         assert rule.code == code
-        assert re.fullmatch(r"[CPG](-[A-Z]+)+", code)
-        assert rule.outcome in ("hold", "warn")
+        assert re.fullmatch(r"[CPGS](-[A-Z]+)+", code)
+        assert rule.outcome in ("hold", "warn", "incident")
         assert rule.sentence.endswith(".")
     assert len({rule.sentence for rule in RULES.values()}) == len(RULES)
 
