@@ -5,17 +5,21 @@ which share their rules with this (warehouse.checks).
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipelines.changes.compare import as_text
+from pipelines.reparse import misread
 from schemas.record import ATTRIBUTES, Record
+from scrapers.reading import ParseError
 from scrapers.sources import SOURCES
 from warehouse import read
 from warehouse.checks import CHECKS, failing_rows
 from warehouse.evidence import EvidenceError, read_body
+from warehouse.reparse import read_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +53,17 @@ def explain(reader: read.Queryable, evidence: Path, row: read.Row, item: str) ->
     """
     origin = read.provenance(reader, row["snapshot_id"])
     source = SOURCES[origin["source"]]
-    again = source.parse(read_body(evidence, origin)).record
+    body = read_body(evidence, origin)
+    try:
+        reread = value_of(source.parse(body).record, item)
+    except ParseError as error:
+        reread = f"{source.parser_version} refuses the bytes: {error}"
     return Explanation(
         reference=row["reference"],
         version=row["version"],
         item=item,
         value=value_of(read.record(reader, row), item),
-        reread=value_of(again, item),
+        reread=reread,
         source=source.name,
         url=origin["url"],
         seen_from_at=origin["seen_from_at"],
@@ -87,7 +95,7 @@ class Verdict:
 
 
 def verify(reader: read.Queryable, evidence: Path, progress: Callable[[str, int, int], None]) -> Iterator[Verdict]:
-    """Every stored body against its digest, then every rule between tables."""
+    """Every stored body against its digest, every snapshot against its bytes, then every rule between tables."""
     rows = reader.rows("SELECT * FROM evidence ORDER BY pack, offset_bytes")
     wrong = []
     for done, row in enumerate(rows, 1):
@@ -97,9 +105,24 @@ def verify(reader: read.Queryable, evidence: Path, progress: Callable[[str, int,
             wrong.append(str(error))
         progress("evidence", done, len(rows))
     yield Verdict(what="Every stored body is what its digest says.", checked=len(rows), wrong=tuple(wrong))
+    for source in SOURCES.values():
+        rows = read_by(reader, source.name, source.parser_version)
+        found: list[str] = []
+        for done, row in enumerate(rows, 1):
+            found += _misread(evidence, row)
+            progress(f"reading {source.name} again", done, len(rows))
+        yield Verdict(what=f"Every snapshot of {source.name} is what its bytes say.", checked=len(rows), wrong=tuple(found))
     for check in CHECKS:
         if check.severity == "error" and "$run_id" not in check.sql:
             yield Verdict(what=check.description, checked=None, wrong=tuple(_said(row) for row in failing_rows(reader, check, "")))
+
+
+def _misread(evidence: Path, row: dict[str, Any]) -> Iterator[str]:
+    # A damaged body has been named already.
+    with suppress(EvidenceError):
+        wrong = misread(row, read_body(evidence, row))
+        if wrong:
+            yield wrong
 
 
 def _said(row: dict[str, Any]) -> str:

@@ -30,6 +30,7 @@ from warehouse.evidence import EvidenceError, read_body
 from warehouse.incidents import open_incidents
 from warehouse.lock import only_writer
 from warehouse.publish import PUBLISHED, publish
+from warehouse.reparse import reparse_report
 
 app = typer.Typer(
     name="standards-watch",
@@ -315,6 +316,45 @@ def verify(data: Data = None, as_json: Json = False) -> None:
     raise typer.Exit(EXIT_FAILED if any(v.wrong for v in verdicts) else 0)
 
 
+@app.command("reparse")
+def read_again(
+    data: Data = None,
+    report: Annotated[bool, typer.Option("--report", help="Only show what reading again has altered so far.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read stored evidence again with today's parsers, as a run does first; what that alters is our change, never the publisher's."""
+    from pipelines.reparse import reparse
+
+    with _plain_errors():
+        folder = _settings(data=data).data
+        if not report:
+            now = datetime.now(UTC).replace(tzinfo=None)
+            with only_writer(folder), open_warehouse(folder) as db, terminal.progress_bars(quiet=as_json) as progress:
+                reparse(db, folder / "evidence", progress, run_id="reparse", at=now)
+                publish(db, folder)
+        with read.open_published(folder) as reader:
+            rows = reparse_report(reader)
+    if as_json:
+        terminal.print_json(rows)
+    elif rows:
+        columns = (
+            "reported_at",
+            "source",
+            "reference",
+            "version",
+            "from_parser",
+            "to_parser",
+            "event",
+            "subject",
+            "before",
+            "after",
+            "reason",
+        )
+        terminal.show_rows("Read differently", rows, columns)
+    else:
+        terminal.console.print("Nothing reads differently: every stored body says to today's parsers what it said when it was first read.")
+
+
 @app.command()
 def doctor(data: Data = None, as_json: Json = False) -> None:
     """Explain the settings and the state of the data folder; asks nobody over the network."""
@@ -443,7 +483,11 @@ def _examine(settings: Settings) -> Any:
             "finding": f"{row['status']}, {row['started_at']:%Y-%m-%d %H:%M} UTC{said}",
         }
     for row in incidents:
-        yield {"what": "incident", "is_good": False, "finding": f"{row['rule']}, since {row['opened_at']:%Y-%m-%d %H:%M} UTC: {row['summary']}"}
+        yield {
+            "what": "incident",
+            "is_good": False,
+            "finding": f"{row['rule']}, since {row['opened_at']:%Y-%m-%d %H:%M} UTC: {row['summary']}",
+        }
     if counts["stale"]:
         yield {
             "what": "stale",

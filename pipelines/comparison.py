@@ -16,6 +16,7 @@ from pipelines.changes.summary import in_words
 from pipelines.run import Run
 from schemas.change import Change, Difference, joined
 from schemas.record import Record
+from scrapers.reading import ParseError
 from scrapers.sources import SOURCES
 from warehouse.changes import (
     Found,
@@ -30,6 +31,7 @@ from warehouse.changes import (
     write_found,
 )
 from warehouse.database import Warehouse
+from warehouse.read import snapshot_record
 from warehouse.snapshots import bodies
 
 # A change that is taken back within this time is a flap; later it is news of its own.
@@ -63,8 +65,8 @@ def find_changes(db: Warehouse, run: Run) -> list[dict[str, Any]]:
 class _Records:
     """Records by evidence, read once each by today's parser."""
 
-    def __init__(self, source: str, stored: Mapping[str, bytes]) -> None:
-        self._source, self._stored = source, stored
+    def __init__(self, db: Warehouse, source: str, stored: Mapping[str, bytes]) -> None:
+        self._db, self._source, self._stored = db, source, stored
         self._read: dict[str, Record] = {}
 
     def record(self, reference: str, version: str | None, evidence: str | None) -> Record | None:
@@ -72,8 +74,15 @@ class _Records:
         if evidence is None:
             return None
         if evidence not in self._read:
-            self._read[evidence] = SOURCES[self._source].parse(self._stored[evidence]).record
+            self._read[evidence] = self._parsed(evidence)
         return replace(self._read[evidence], reference=reference, version=version)
+
+    def _parsed(self, evidence: str) -> Record:
+        try:
+            return SOURCES[self._source].parse(self._stored[evidence]).record
+        except ParseError:
+            # A stricter parser refuses what an older one read: what that one read is all there is.
+            return snapshot_record(self._db, self._source, evidence)
 
 
 def _look(db: Warehouse, run: Run, source: str, look: Sequence[Pending]) -> Found:
@@ -86,7 +95,7 @@ def _look(db: Warehouse, run: Run, source: str, look: Sequence[Pending]) -> Foun
     addresses |= {version.evidence_sha256 for pair in pairs for version in pair}
     previous = {item.transition_id: previous_version(versions, item.reference, item.version) for item in news}
     addresses |= {version.evidence_sha256 for version in previous.values() if version}
-    records = _Records(source, bodies(db, run.evidence, addresses))
+    records = _Records(db, source, bodies(db, run.evidence, addresses))
     changes: list[dict[str, Any]] = []
     also: list[tuple[str, str]] = []
     for reference, group in groupby(news, key=lambda item: item.reference):

@@ -13,6 +13,7 @@ import pandera.errors
 import polars as pl
 
 from pipelines.incidents import MANY, Failure, Met, fields_lost, layout_changed, lost_fields, source_down
+from pipelines.reparse import reparse
 from pipelines.run import Progress, Run
 from schemas.change import TransitionKind
 from schemas.frames import content_frames, snapshot_frame
@@ -112,7 +113,11 @@ class _Judged:
 
 
 def take_snapshots(db: Warehouse, run: Run, progress: Progress) -> Counts:
-    """Turn every unread capture into snapshots and transitions, oldest first; each batch is one transaction."""
+    """Turn every unread capture into snapshots and transitions, oldest first; each batch is one transaction.
+
+    What another version of a parser read is read again first, so that a better parser makes no change.
+    """
+    reparse(db, run.evidence, progress, run_id=run.run_id, at=run.observed_at)
     total = Counts()
     for batch in unread_batches(db):
         total += _take(db, run, batch, progress)

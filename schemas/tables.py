@@ -329,6 +329,27 @@ class Incidents(pa.DataFrameModel):
     summary: str = pa.Field(str_length={"min_value": 1}, description="The fault in a sentence or two, with an example")
 
 
+class ReparseReport(pa.DataFrameModel):
+    """What a better parser made of bytes that were read before: our change, never the publisher's."""
+
+    reported_at: Timestamp = pa.Field(description="When the bytes were read again")
+    run_id: str = _run_id()
+    snapshot_id: str = pa.Field(str_matches=_DIGEST, description="The snapshot whose reading moved")
+    source: str = _source()
+    reference: str = _reference()
+    version: str = _version()
+    from_parser: str = pa.Field(description="The parser that read it before")
+    to_parser: str = pa.Field(description="The parser that read it now")
+    event: str = pa.Field(nullable=True, isin=list(EVENTS), description="What it would be called, had the publisher done it")
+    subject: str = pa.Field(nullable=True, description="What reads differently: a code, `Duty 3`, a column's name")
+    before: str = pa.Field(nullable=True, description="As it was read before")
+    after: str = pa.Field(nullable=True, description="As it is read now")
+    rule: str = pa.Field(
+        nullable=True, str_startswith="P-", description="The rule by which the new parser refuses the bytes; the old reading stays"
+    )
+    reason: str = pa.Field(nullable=True, description="What it says of them")
+
+
 class Findings(pa.DataFrameModel):
     """What was odd about a record that was let through: one row per rule and place, for the newest snapshot."""
 
@@ -375,6 +396,7 @@ CHANGES: Final = Table(name="changes", model=Changes, key=("change_id",))
 VERSION_CROSSWALK: Final = Table(name="version_crosswalk", model=VersionCrosswalk, key=())
 QUARANTINE: Final = Table(name="quarantine", model=Quarantine, key=("quarantine_id",))
 INCIDENTS: Final = Table(name="incidents", model=Incidents, key=("incident_id",))
+REPARSE_REPORT: Final = Table(name="reparse_report", model=ReparseReport, key=())
 FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"))
 
 TABLES: Final = (
@@ -393,6 +415,7 @@ TABLES: Final = (
     VERSION_CROSSWALK,
     QUARANTINE,
     INCIDENTS,
+    REPARSE_REPORT,
     FINDINGS,
 )
 

@@ -106,6 +106,22 @@ CHECKS: Final = (
         sql="SELECT snapshot_id, reference, version FROM snapshots ANTI JOIN evidence ON evidence_sha256 = sha256",
     ),
     Check(
+        name="every_content_belongs_to_a_snapshot",
+        asset="standard_snapshots",
+        severity="error",
+        description="No KSB, duty or link is left over from what no version has had.",
+        sql="""
+            SELECT DISTINCT content_id FROM (FROM content_ksbs SELECT content_id UNION FROM content_duties SELECT content_id
+            UNION FROM content_duty_ksbs SELECT content_id UNION FROM content_options SELECT content_id) ANTI JOIN snapshots USING (content_id)""",
+    ),
+    Check(
+        name="stored_bytes_read_as_before",
+        asset="standard_snapshots",
+        severity="warn",
+        description="Reading stored bytes with a newer parser altered nothing in this run; what it did alter is our change, not the publisher's.",
+        sql="SELECT reference, version, source, from_parser, to_parser, event, subject, before, after, rule FROM reparse_report WHERE run_id = $run_id",
+    ),
+    Check(
         name="every_mapped_code_is_listed",
         asset="standard_snapshots",
         severity="error",

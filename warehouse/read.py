@@ -135,6 +135,11 @@ def record(reader: Queryable, row: Row) -> Record:
     )
 
 
+def snapshot_record(reader: Queryable, source: str, evidence: str) -> Record:
+    """The record that a source's snapshot of these bytes holds."""
+    return record(reader, reader.rows("FROM snapshots WHERE source = ? AND evidence_sha256 = ? LIMIT 1", [source, evidence])[0])
+
+
 def versions_of(reader: Queryable, reference: str) -> list[str]:
     """The versions of a standard there are, oldest first."""
     rows = reader.rows(

@@ -63,6 +63,8 @@ CONSTRAINED: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
     "transitions.kind": (["new", "changed", "missing", "returned"], ["", "gone"]),
     **dict.fromkeys(("affected", "examined"), ([1, 850], [0, -1])),
     "incidents.rule": (["S-SOURCE-DOWN", "S-FIELD-LOST"], ["", "P-BAD-VALUE", "X-UNKNOWN"]),
+    "reparse_report.event": ([None, *EVENTS], ["", "ksb_renamed"]),
+    "reparse_report.rule": ([None, "P-BAD-VALUE"], ["", "G-SCHEMA"]),
     "changes.rule": (["R-WORDS"], ["", "P-BAD-VALUE"]),
     "quarantine.rule": (["P-BAD-VALUE", "G-SCHEMA", "S-FIELD-LOST"], ["", "P-UNKNOWN-FIELD", "S-SOURCE-DOWN", "X-UNKNOWN"]),
     "findings.rule": (["P-UNKNOWN-FIELD", "P-REPEATED-ID"], ["", "P-BAD-VALUE", "X-UNKNOWN"]),
