@@ -1,20 +1,24 @@
 """The coded rules: what can be wrong with a capture or a record, and how loud that is.
 
 Belongs here: the one table of codes. Not here: the code that applies a rule (it sits where the
-rule can be seen to hold: scrapers for C and P, pipelines for G and S).
+rule can be seen to hold: scrapers for C and P, pipelines for G, S and what only more than one answer shows).
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Outcome = Literal["hold", "warn", "incident"]
+Outcome = Literal["hold", "warn", "stale", "distrust", "incident"]
 QuarantineStatus = Literal["held", "approved", "released", "rejected"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`hold`: the record is kept out and the last good one stays current; `warn`: it is said; `incident`: one
-    fault explains many records, which all stay as they were.
+    """What follows from a rule that is met.
+
+    Of a record, hold: it is kept out and the last good one stays current; warn: it is said.
+    Of a capture, stale: it gave nothing, and what is known of its versions stays and cannot be checked;
+    distrust: its body counts, what the site calls unchanged no longer does.
+    Of a source, incident: one fault explains many records, which all stay as they were.
 
     `can_be_approved`: a person may let the record through, because it can be read and only is suspicious.
     """
@@ -36,6 +40,29 @@ class Finding:
 RULES: Final[dict[str, Rule]] = {
     rule.code: rule
     for rule in (
+        Rule(code="C-GONE", outcome="stale", sentence="The site says that there is no such page (404 or 410)."),
+        Rule(
+            code="C-UNREACHABLE",
+            outcome="stale",
+            sentence="No connection, no answer in time, or a failure that may pass (408, 425, 429, 5xx).",
+        ),
+        Rule(code="C-CUT-OFF", outcome="stale", sentence="The body ended too early, or what it was compressed with is damaged."),
+        Rule(code="C-TOO-LARGE", outcome="stale", sentence="The body is larger, once unpacked, than is read."),
+        Rule(code="C-TOO-SLOW", outcome="stale", sentence="The body was still arriving when its time was up."),
+        Rule(code="C-ROBOTS", outcome="stale", sentence="robots.txt does not allow the address."),
+        Rule(code="C-OFF-SITE", outcome="stale", sentence="The address redirects to another site, or to what is no address."),
+        Rule(
+            code="C-REFUSED",
+            outcome="stale",
+            sentence="The site gave an answer that cannot be used: another status, or redirects without end.",
+        ),
+        Rule(code="C-SHRUNK", outcome="stale", sentence="The array lost more than a twentieth of its versions at once."),
+        Rule(code="C-DEFERRED", outcome="stale", sentence="It was not asked, to leave the site alone; the next run asks it first."),
+        Rule(
+            code="C-WRONG-304",
+            outcome="distrust",
+            sentence="The site gave another body under the validator of an earlier one; its addresses are read in full from now on.",
+        ),
         Rule(code="P-NOT-JSON", outcome="hold", sentence="The body is not the JSON that was asked for."),
         Rule(code="P-NOT-A-STANDARD", outcome="hold", sentence="The body says nothing of a standard."),
         Rule(code="P-LOADING", outcome="hold", sentence="The page only promises its content (“Content loading...”)."),

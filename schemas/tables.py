@@ -90,7 +90,12 @@ class Captures(pa.DataFrameModel):
     size_bytes: pl.Int64 = pa.Field(nullable=True, ge=0, description="Size of the decoded body")
     etag: str = pa.Field(nullable=True, description="The validator the site gave with the body")
     evidence_sha256: str = _evidence(nullable=True)
-    reason: str = pa.Field(nullable=True, description="Why it was not served, in a sentence")
+    rule: str = pa.Field(
+        nullable=True,
+        isin=[code for code in RULES if code[0] in "CP"],
+        description="The rule it met: why it was not served, or what was odd about it",
+    )
+    reason: str = pa.Field(nullable=True, description="Why it was not served, or what was odd about it, in a sentence")
     is_complete: bool = pa.Field(description="Whether the source was read whole (the API's array), so that absence means something")
     is_read: bool = pa.Field(description="Whether its records have been turned into snapshots")
 
@@ -107,7 +112,7 @@ class Evidence(pa.DataFrameModel):
 
 
 class Listings(pa.DataFrameModel):
-    """What an unread capture held: one row per version, gone once its snapshots are written."""
+    """What a capture held, one row per version: of those not read yet, and of the newest with a validator at each address."""
 
     capture_id: str = pa.Field(str_matches=_DIGEST, description="The capture that held it")
     reference: str = _reference()
@@ -289,7 +294,10 @@ class VersionCrosswalk(pa.DataFrameModel):
 
 
 class Quarantine(pa.DataFrameModel):
-    """Records that failed a rule, kept out; the last good record stays current."""
+    """Records that failed a rule, kept out; the last good record stays current.
+
+    One that cannot be placed has no reference or no version.
+    """
 
     quarantine_id: str = pa.Field(str_matches=_DIGEST, description="Address of the held record")
     run_id: str = _run_id()

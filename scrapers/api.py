@@ -15,7 +15,7 @@ import orjson
 from schemas.record import KINDS, STATUSES, Content, Duty, Kind, Ksb, Record
 from schemas.rules import Finding
 from schemas.text import duty_text, ksb_text, plain, said
-from scrapers.addresses import without_addresses_in
+from scrapers.addresses import without_addresses, without_addresses_in
 from scrapers.fields import JsonObject, as_set, bad, day, flag, objects, one_object, required, text, texts, whole, words
 from scrapers.notice import notice_text
 from scrapers.prose import prose_text
@@ -139,11 +139,21 @@ class Entry:
     occupation_code: str | None
 
 
-def split(body: bytes) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
-    """Split the array into its records, one per version, in the array's order.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unplaced:
+    """A record of the array that names no version of a standard; `evidence` is kept as an entry's is."""
 
-    Raises ParseError (P-NOT-JSON, P-NOT-A-STANDARD) when the body is no array of records. A record
-    that cannot be placed is left out and found; a version served twice keeps the later created one.
+    rule: str
+    reason: str
+    reference: str | None
+    evidence: bytes
+
+
+def split(body: bytes) -> tuple[tuple[Entry, ...], tuple[Finding, ...], tuple[Unplaced, ...]]:
+    """Split the array into its records, one per version, in the array's order; what is odd; what cannot be placed.
+
+    Raises ParseError (P-NOT-JSON, P-NOT-A-STANDARD) when the body is no array of records. Of a version
+    served twice the later created one counts.
     """
     try:
         array = orjson.loads(body)
@@ -152,12 +162,13 @@ def split(body: bytes) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
     if not isinstance(array, list) or not array:
         raise ParseError("P-NOT-A-STANDARD", f"An array of standards was due; it begins {_beginning(body)}")
     entries: dict[tuple[str, str], Entry] = {}
-    findings = []
-    for index, raw in enumerate(array):
+    findings, unplaced = [], []
+    for raw in array:
+        _drop_contacts(raw)
         try:
             entry = _entry(raw)
         except ParseError as error:
-            findings.append(Finding(rule=error.rule, message=f"record {index} of the array: {error.detail}"))
+            unplaced.append(_unplaced(raw, error))
             continue
         key = (entry.reference, entry.version)
         if key in entries:
@@ -167,23 +178,23 @@ def split(body: bytes) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
         entries[key] = entry
     if not entries:
         raise ParseError("P-NOT-A-STANDARD", f"None of {len(array)} records has a reference; it begins {_beginning(body)}")
-    return tuple(entries.values()), tuple(findings)
+    return tuple(entries.values()), tuple(findings), tuple(unplaced)
+
+
+def evidence(body: bytes) -> bytes:
+    """A record's bytes as they are kept today: those of an earlier day may have been kept otherwise."""
+    raw = orjson.loads(body)
+    _drop_contacts(raw)
+    return _evidence(raw)
 
 
 def _entry(raw: object) -> Entry:
     if not isinstance(raw, dict):
-        raise ParseError("P-NOT-A-STANDARD", f"not an object but {str(raw)[:80]!r}")
-    reference = str(raw.get("referenceNumber") or "").strip().upper()
+        raise ParseError("P-NOT-A-STANDARD", f"not an object but {str(without_addresses_in(raw))[:80]!r}")
+    reference = _reference(raw)
     if not REFERENCE_RE.match(reference):
-        raise ParseError("P-BAD-VALUE", f"referenceNumber {reference[:40]!r}")
+        raise ParseError("P-BAD-VALUE", f"referenceNumber {without_addresses(reference)[:40]!r}")
     version = version_number(str(raw.get("version") or ""))
-    for key, use in KEYS.items():
-        if use == "dropped":
-            raw.pop(key, None)
-    for name in _PROVIDERS:
-        if isinstance(raw.get(name), dict):
-            for key in _PROVIDER_CONTACT:
-                raw[name].pop(key, None)
     return Entry(
         reference=reference,
         version=version,
@@ -195,7 +206,41 @@ def _entry(raw: object) -> Entry:
     )
 
 
-def _evidence(raw: JsonObject) -> bytes:
+def _unplaced(raw: object, error: ParseError) -> Unplaced:
+    _drop_contacts_within(raw)
+    reference = _reference(raw) if isinstance(raw, dict) else ""
+    return Unplaced(
+        rule=error.rule,
+        reason=str(error),
+        reference=reference if REFERENCE_RE.match(reference) else None,
+        evidence=_evidence(raw),
+    )
+
+
+def _reference(raw: JsonObject) -> str:
+    return str(raw.get("referenceNumber") or "").strip().upper()
+
+
+def _drop_contacts(raw: object) -> None:
+    if not isinstance(raw, dict):
+        return
+    for key, use in KEYS.items():
+        if use == "dropped":
+            raw.pop(key, None)
+    for name in _PROVIDERS:
+        if isinstance(raw.get(name), dict):
+            for key in _PROVIDER_CONTACT:
+                raw[name].pop(key, None)
+
+
+def _drop_contacts_within(raw: object) -> None:
+    """The same for what is no record itself but may hold some."""
+    _drop_contacts(raw)
+    for part in raw.values() if isinstance(raw, dict) else raw if isinstance(raw, list) else ():
+        _drop_contacts_within(part)
+
+
+def _evidence(raw: object) -> bytes:
     body = orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
     # Few records hold an address at all; only those are gone through.
     return orjson.dumps(without_addresses_in(raw), option=orjson.OPT_SORT_KEYS) if b"@" in body else body

@@ -27,6 +27,7 @@ from pipelines.comparison import find_changes
 from pipelines.run import Run
 from pipelines.snapshots import take_snapshots
 from scrapers import page
+from scrapers.pace import Pace
 from scrapers.sample.pages import standard_page
 from scrapers.sample.records import sample_records
 from scrapers.site import Capture, Site
@@ -44,7 +45,7 @@ class Canned(Site):
 
     body = b""
 
-    def fetch(self, path: str) -> Capture:
+    def fetch(self, path: str, *, etag: str | None = None) -> Capture:
         return Capture(url=self.url(path), outcome="served", status_code=200, body=self.body)
 
 
@@ -85,7 +86,9 @@ def night(db: Warehouse, site: Site, data: Path, number: int) -> None:
 def main() -> None:
     """Measure and print."""
     body = array()
-    site = Canned(address="http://127.0.0.1", contact="bench", version="0", clock=time.monotonic, sleep=time.sleep)
+    site = Canned(
+        address="http://127.0.0.1", contact="bench", version="0", clock=time.monotonic, sleep=time.sleep, pace=Pace(clock=time.monotonic)
+    )
     site.body = body
     rows: list[tuple[str, str, str]] = []
     with tempfile.TemporaryDirectory() as folder, open_warehouse(Path(folder)) as db:

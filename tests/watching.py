@@ -15,6 +15,7 @@ from pipelines.capture import Captured, capture_api, capture_occupations, captur
 from pipelines.comparison import find_changes
 from pipelines.run import Run
 from pipelines.snapshots import Counts, take_snapshots
+from scrapers.pace import Pace
 from scrapers.sample.records import sample_records
 from scrapers.sample.server import SampleSite
 from scrapers.site import Site
@@ -101,7 +102,13 @@ class Watch:
         self.runs += 1
         run = self._run(sources, only, at)
         site = Site(
-            address=address, contact="tests@example.org", version="0", clock=time.monotonic, sleep=lambda _: None, requests_per_second=1e9
+            address=address,
+            contact="tests@example.org",
+            version="0",
+            clock=time.monotonic,
+            sleep=lambda _: None,
+            pace=Pace(clock=time.monotonic),
+            requests_per_second=1e9,
         )
         with closing(site), self.open() as db:
             start_run(

@@ -3,7 +3,7 @@
 Belongs here: the rows of a run up to the point where bytes are kept. Not here: what the bytes say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,9 +11,14 @@ from typing import Any, Final, cast
 
 import polars as pl
 
+from schemas.rules import RULES
 from schemas.tables import CAPTURES, EVIDENCE, LISTINGS, RUNS
 from warehouse.database import Warehouse, WarehouseError
 from warehouse.evidence import sha256, write_pack
+from warehouse.quarantine import hold
+
+# So many addresses may have had a wrong validator before none of the site's is believed.
+_FEW_WRONG: Final = 3
 
 _DIED: Final = "It did not end: its process was killed, or the machine stopped. The next run took over what it had captured."
 
@@ -31,14 +36,44 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One version in a served body, with its own bytes."""
+    """One version in a body, with its own bytes; where nothing was sent again, with the address of those that are kept."""
 
     reference: str
     version: str
-    body: bytes
+    body: bytes = b""
+    evidence_sha256: str | None = None
     status: str | None = None
     page_url: str | None = None
     occupation_code: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The sha256 its bytes are kept under."""
+        return self.evidence_sha256 or sha256(self.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What an address held when it was last served, which is what it holds as long as its validator is `etag`.
+
+    `read_at` is when the body itself was last read, `run_id` the run that was last promised or served it;
+    `rule` and `reason` say what was odd about it.
+    """
+
+    etag: str
+    run_id: str
+    read_at: datetime
+    rule: str | None
+    reason: str | None
+    held: tuple[Held, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unplaced:
+    """The row of a record that belongs to no version, for the quarantine, with its bytes."""
+
+    row: dict[str, Any]
+    body: bytes
 
 
 def start_run(
@@ -90,17 +125,21 @@ def finish_run(db: Warehouse, run_id: str, *, finished_at: datetime, status: str
     db.execute("UPDATE runs SET finished_at = ?, status = ?, message = ? WHERE run_id = ?", [finished_at, status, message, run_id])
 
 
-def keep_captures(db: Warehouse, evidence: Path, captures: Sequence[tuple[dict[str, Any], Sequence[Held]]]) -> int:
-    """Store captures of one run and what they held in one transaction; returns how many bodies were new.
+def keep_captures(
+    db: Warehouse, evidence: Path, captures: Sequence[tuple[dict[str, Any], Sequence[Held]]], unplaced: Sequence[Unplaced] = ()
+) -> int:
+    """Store captures of one run, what they held and what could not be placed in one transaction; returns how many bodies were new.
 
     Bodies are on disk before the rows that name them; a body that is known is not written again.
     """
-    addressed = [(capture, entry, sha256(entry.body)) for capture, held in captures for entry in held]
-    bodies = {address: entry.body for _, entry, address in addressed}
+    run_id = captures[0][0]["run_id"]
+    addressed = [(capture, entry, entry.address) for capture, held in captures for entry in held]
+    bodies = {address: entry.body for _, entry, address in addressed if entry.evidence_sha256 is None}
+    bodies |= {record.row["evidence_sha256"]: record.body for record in unplaced}
     with db.registered("addresses", pl.DataFrame({"sha256": list(bodies)}, schema={"sha256": pl.String})):
         known = {row["sha256"] for row in db.rows("SELECT sha256 FROM evidence SEMI JOIN addresses USING (sha256)")}
     fresh = [body for address, body in bodies.items() if address not in known]
-    packed = write_pack(evidence, captures[0][0]["run_id"], fresh) if fresh else []
+    packed = write_pack(evidence, run_id, fresh) if fresh else []
     listings = [
         {
             "capture_id": capture["capture_id"],
@@ -117,7 +156,86 @@ def keep_captures(db: Warehouse, evidence: Path, captures: Sequence[tuple[dict[s
         db.append(EVIDENCE, packed)
         db.append(CAPTURES, [capture for capture, _ in captures])
         db.append(LISTINGS, listings)
+        hold(db, run_id, list({record.row["quarantine_id"]: record.row for record in unplaced}.values()))
     return len(fresh)
+
+
+def promises(db: Warehouse, source: str, site: str) -> dict[str, Promise]:
+    """What each address of a site promises, for those that may be asked whether they changed.
+
+    Not among them: an address that has since been gone or refused, and one whose validator was once wrong;
+    after more than a few of those the whole site.
+    """
+    wrong = db.rows("SELECT DISTINCT url FROM captures WHERE rule = 'C-WRONG-304' AND starts_with(url, ?)", [site])
+    if len(wrong) > _FEW_WRONG:
+        return {}
+    # What a run limited to some standards kept of the array is not all that the array holds.
+    rows = db.rows(
+        """
+        WITH asked AS (
+            SELECT c.* FROM captures c JOIN runs r USING (run_id)
+            WHERE c.source = ? AND (c.outcome IN ('gone', 'refused') OR r.only_references IS NULL)),
+        newest AS (
+            FROM asked WHERE etag IS NOT NULL AND capture_id IN (SELECT capture_id FROM listings)
+            QUALIFY row_number() OVER (PARTITION BY url ORDER BY captured_at DESC) = 1),
+        kept AS (
+            SELECT newest.capture_id, newest.url, newest.etag, newest.run_id, newest.rule, newest.reason,
+                max(asked.captured_at) FILTER (asked.outcome = 'served' AND asked.etag = newest.etag) AS read_at
+            FROM newest JOIN asked USING (url) GROUP BY ALL
+            HAVING NOT bool_or(asked.outcome IN ('gone', 'refused') AND asked.captured_at > newest.captured_at))
+        SELECT kept.* EXCLUDE (capture_id), l.* EXCLUDE (capture_id) FROM kept JOIN listings l USING (capture_id)
+        WHERE starts_with(url, ?) AND NOT list_contains(?::VARCHAR[], url)""",
+        [source, site, [row["url"] for row in wrong]],
+    )
+    held: dict[str, list[Held]] = {}
+    for row in rows:
+        entry = {name: row[name] for name in ("reference", "version", "evidence_sha256", "status", "page_url", "occupation_code")}
+        held.setdefault(row["url"], []).append(Held(**entry))
+    return {
+        row["url"]: Promise(
+            etag=row["etag"],
+            run_id=row["run_id"],
+            read_at=row["read_at"],
+            rule=row["rule"],
+            reason=row["reason"],
+            held=tuple(held[row["url"]]),
+        )
+        for row in {row["url"]: row for row in rows}.values()
+    }
+
+
+def forget_listings(db: Warehouse, source: str) -> None:
+    """Let go of what the captures held that are read, but for the newest with a validator at each address: it is what that promises."""
+    db.execute(
+        """
+        DELETE FROM listings WHERE capture_id IN (
+            SELECT c.capture_id FROM captures c JOIN runs r USING (run_id)
+            WHERE c.source = ? AND c.is_read AND c.capture_id IN (SELECT capture_id FROM listings)
+            QUALIFY c.etag IS NULL OR r.only_references IS NOT NULL
+                OR row_number() OVER (PARTITION BY c.url ORDER BY r.only_references IS NULL DESC, c.captured_at DESC) > 1)""",
+        [source],
+    )
+
+
+def take_over(db: Warehouse, run_id: str, source: str, urls: Collection[str], at: datetime, within: timedelta) -> set[str]:
+    """Make the answers of a run that died its successor's, where nobody has read them yet; returns their addresses.
+
+    They stand for the successor's moment from then on, as if it had asked.
+    """
+    which = "source = ? AND NOT is_read AND outcome IN ('served', 'not_modified', 'gone') AND captured_at >= ? AND list_contains(?::VARCHAR[], url)"
+    found = db.rows(f"SELECT DISTINCT url FROM captures WHERE {which}", [source, at - within, list(urls)])
+    if found:
+        db.execute(f"UPDATE captures SET run_id = ?, captured_at = ? WHERE {which}", [run_id, at, source, at - within, list(urls)])
+    return {row["url"] for row in found}
+
+
+def deferred_urls(db: Warehouse, source: str) -> set[str]:
+    """The addresses that the last run which had them on its list did not get to ask."""
+    rows = db.rows(
+        "SELECT url FROM captures WHERE source = ? QUALIFY row_number() OVER (PARTITION BY url ORDER BY captured_at DESC) = 1 AND rule = 'C-DEFERRED'",
+        [source],
+    )
+    return {row["url"] for row in rows}
 
 
 def known_versions_count(db: Warehouse) -> int:
@@ -151,14 +269,16 @@ def paged_versions(db: Warehouse) -> list[Listed]:
 
 
 def run_outcome(db: Warehouse, run_id: str) -> tuple[str, str | None]:
-    """How a run ended, from what it captured and held back: the status, and what went wrong in a sentence.
+    """How a run ended, from what it captured and held back: the status, and what went wrong or was odd in a sentence.
 
-    failed: no source gave anything; quarantine: some of it could not be read or was held back.
+    failed: no source gave anything; quarantine: some of it could not be read, was held back or not to be trusted.
     """
-    captures = db.rows("SELECT source, url, outcome, reason FROM captures WHERE run_id = ? ORDER BY source, url", [run_id])
+    captures = db.rows("SELECT source, url, outcome, rule, reason FROM captures WHERE run_id = ? ORDER BY source, url", [run_id])
     failures = [row for row in captures if row["outcome"] not in ("served", "not_modified")]
+    odd = [row for row in captures if row["rule"] and row["outcome"] in ("served", "not_modified")]
+    wrong = [*failures, *(row for row in odd if RULES[row["rule"]].outcome == "distrust")]
     held = db.rows(
-        "SELECT reference, version, url, reason FROM quarantine WHERE last_run_id = ? AND status = 'held' ORDER BY reference, version",
+        "SELECT reference, version, url, rule, reason FROM quarantine WHERE last_run_id = ? AND status = 'held' ORDER BY reference, version",
         [run_id],
     )
     incidents = db.rows(
@@ -172,11 +292,16 @@ def run_outcome(db: Warehouse, run_id: str) -> tuple[str, str | None]:
         [run_id],
     )
     said = [row["summary"] for row in incidents]
-    said += [f"{row['url']}: {row['reason']}" for row in failures if row["source"] not in down]
-    said += [f"{row['url']} ({row['reference']}): {row['reason']}" for row in held if row["reference"]]
+    said += [f"{row['url']}: {row['reason']}" for row in wrong if row["source"] not in down or row not in failures]
+    # What an incident holds back is said by the incident.
+    said += [
+        f"{row['url']} ({row['reference'] or 'no reference'}): {row['reason']}" for row in held if RULES[row["rule"]].outcome != "incident"
+    ]
     said += [f"{row['reference']} is not among the standards of the site." for row in unknown]
+    is_good = not said
+    said += [f"{row['url']}: {row['reason']}" for row in odd if row not in wrong]
     more = f" And {len(said) - 3} more." if len(said) > 3 else ""
     message = " ".join(said[:3]) + more if said else None
     if captures and len(failures) == len(captures):
         return "failed", message
-    return ("quarantine" if said else "good"), message
+    return ("good" if is_good else "quarantine"), message

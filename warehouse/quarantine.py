@@ -3,10 +3,12 @@
 Belongs here: the rows of held records. Not here: holding one back (pipelines.snapshots).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from schemas.rules import RULES
+from schemas.tables import QUARANTINE
 from warehouse.database import Warehouse, WarehouseError
 from warehouse.read import Queryable
 
@@ -17,6 +19,22 @@ _COLUMNS: Final = """quarantine_id, status, held_at, source, reference, version,
 
 class DecisionError(WarehouseError):
     """Raised when a decision cannot be taken, from deciding."""
+
+
+def hold(db: Warehouse, run_id: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep records out, or note that this run met them again."""
+    db.append(QUARANTINE, rows, or_ignore=True)
+    _met_again(db, run_id, "list_contains(?::VARCHAR[], quarantine_id)", [[row["quarantine_id"] for row in rows]])
+
+
+def meet_unplaced_again(db: Warehouse, run_id: str, source: str, earlier_run_id: str) -> None:
+    """Note that this run was served what an earlier one was: the records that cannot be placed are in it still."""
+    since = "last_run_id IN (SELECT run_id FROM runs WHERE observed_at >= (SELECT observed_at FROM runs WHERE run_id = ?))"
+    _met_again(db, run_id, f"source = ? AND starts_with(rule, 'P-') AND version IS NULL AND {since}", [source, earlier_run_id])
+
+
+def _met_again(db: Warehouse, run_id: str, which: str, parameters: Sequence[Any]) -> None:
+    db.execute(f"UPDATE quarantine SET last_run_id = ? WHERE {which}", [run_id, *parameters])
 
 
 def held(db: Queryable, *, is_open: bool) -> list[dict[str, Any]]:

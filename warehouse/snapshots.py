@@ -15,10 +15,12 @@ import polars as pl
 from schemas.change import TransitionKind
 from schemas.frames import content_frames, frame, snapshot_frame
 from schemas.record import Snapshot
-from schemas.tables import FINDINGS, QUARANTINE, SNAPSHOTS, TRANSITIONS, WATCHED_VERSIONS
+from schemas.tables import FINDINGS, SNAPSHOTS, TRANSITIONS, WATCHED_VERSIONS
+from warehouse.captures import forget_listings
 from warehouse.database import Warehouse
 from warehouse.evidence import read_body
 from warehouse.incidents import write_incidents
+from warehouse.quarantine import hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,8 @@ def asked_count(db: Warehouse, batch: Batch) -> int:
 def failed_captures(db: Warehouse, batch: Batch) -> list[dict[str, Any]]:
     """The batch's captures that gave no body: reference, version (NULL for the array), outcome and reason."""
     return db.rows(
-        "SELECT reference, version, url, outcome, reason FROM captures WHERE run_id = ? AND source = ? AND NOT is_read AND outcome <> 'served'",
+        "SELECT reference, version, url, outcome, reason FROM captures WHERE run_id = ? AND source = ? AND NOT is_read "
+        "AND outcome NOT IN ('served', 'not_modified')",
         [batch.run_id, batch.source],
     )
 
@@ -223,10 +226,8 @@ def write_observed(db: Warehouse, batch: Batch, observed: Observed, parser_versi
     """Write what a batch says and mark it read, all in one transaction."""
     now = batch.observed_at
     with db.transaction():
-        db.append(QUARANTINE, list(observed.quarantine), or_ignore=True)
+        hold(db, batch.run_id, observed.quarantine)
         db.execute("UPDATE quarantine SET status = 'released' WHERE list_contains(?::VARCHAR[], quarantine_id)", [list(observed.released)])
-        held_ids = [row["quarantine_id"] for row in observed.quarantine]
-        db.execute("UPDATE quarantine SET last_run_id = ? WHERE list_contains(?::VARCHAR[], quarantine_id)", [batch.run_id, held_ids])
         if observed.superseded:
             db.execute(
                 "UPDATE snapshots SET seen_to_at = ? WHERE list_contains(?::VARCHAR[], snapshot_id)", [now, list(observed.superseded)]
@@ -242,11 +243,8 @@ def write_observed(db: Warehouse, batch: Batch, observed: Observed, parser_versi
         write_incidents(db, batch.source, observed.incidents, run_id=batch.run_id, at=now, examined=observed.examined)
         transitions = [{name: getattr(t, name) for name in Transition.__slots__} | {"is_compared": False} for t in observed.transitions]
         db.append(TRANSITIONS, transitions)
-        db.execute(
-            "DELETE FROM listings WHERE capture_id IN (SELECT capture_id FROM captures WHERE run_id = ? AND source = ?)",
-            [batch.run_id, batch.source],
-        )
         db.execute("UPDATE captures SET is_read = true WHERE run_id = ? AND source = ?", [batch.run_id, batch.source])
+        forget_listings(db, batch.source)
 
 
 def _mark_checked(db: Warehouse, batch: Batch, checked: pl.DataFrame, parser_version: str) -> None:

@@ -62,17 +62,23 @@ def _schema(table: Table) -> Mapping[str, Any]:
 def _captured(context: dg.AssetExecutionContext, captured: Captured) -> dg.MaterializeResult[None]:
     for failure in captured.failures[:_ROWS_SHOWN]:
         context.log.warning("%s was not served: %s", failure.url, failure.reason)
-    failures = [{"url": failure.url, "outcome": failure.outcome, "reason": failure.reason} for failure in captured.failures]
+    for note in captured.notes:
+        context.log.warning("%s", note)
+    columns = ("url", "outcome", "rule", "reason")
+    failures = [{name: getattr(failure, name) for name in columns} for failure in captured.failures]
     return dg.MaterializeResult(
         metadata={
             "requests": captured.asked,
             "dagster/row_count": captured.versions,
             "new_bodies": captured.new_bodies,
+            "not_modified": captured.not_modified,
+            "taken_over": captured.taken_over,
             "failures": len(failures),
-            "failed": dg.MetadataValue.md(markdown_table(failures, ("url", "outcome", "reason"))),
+            "failed": dg.MetadataValue.md(markdown_table(failures, columns)),
             "odd": dg.MetadataValue.md(
                 markdown_table([{"rule": f.rule, "message": f.message} for f in captured.findings], ("rule", "message"))
             ),
+            "pace": " ".join(captured.notes) or "as usual",
         }
     )
 

@@ -66,8 +66,12 @@ CONSTRAINED: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
     "reparse_report.event": ([None, *EVENTS], ["", "ksb_renamed"]),
     "reparse_report.rule": ([None, "P-BAD-VALUE"], ["", "G-SCHEMA"]),
     "changes.rule": (["R-WORDS"], ["", "P-BAD-VALUE"]),
-    "quarantine.rule": (["P-BAD-VALUE", "G-SCHEMA", "S-FIELD-LOST"], ["", "P-UNKNOWN-FIELD", "S-SOURCE-DOWN", "X-UNKNOWN"]),
-    "findings.rule": (["P-UNKNOWN-FIELD", "P-REPEATED-ID"], ["", "P-BAD-VALUE", "X-UNKNOWN"]),
+    "captures.rule": (["C-GONE", "C-WRONG-304", "P-NOT-JSON", "P-REPEATED-RECORD"], ["", "S-SOURCE-DOWN", "X-UNKNOWN"]),
+    "quarantine.rule": (
+        ["P-BAD-VALUE", "G-SCHEMA", "S-FIELD-LOST"],
+        ["", "P-UNKNOWN-FIELD", "S-SOURCE-DOWN", "C-GONE", "C-WRONG-304", "X-UNKNOWN"],
+    ),
+    "findings.rule": (["P-UNKNOWN-FIELD", "P-REPEATED-ID"], ["", "P-BAD-VALUE", "C-GONE", "C-WRONG-304", "X-UNKNOWN"]),
 }
 FREE: dict[pl.DataType, Any] = {
     pl.String(): "x",
@@ -329,8 +333,8 @@ def test_a_rule_is_declared_once_with_a_code_an_outcome_and_a_sentence() -> None
     assert declared(schemas.rules, r'Rule\(\s*code="([^"]+)"') == list(RULES)
     for code, rule in RULES.items():
         assert rule.code == code
-        assert re.fullmatch(r"[CPGS](-[A-Z]+)+", code)
-        assert rule.outcome in ("hold", "warn", "incident")
+        assert re.fullmatch(r"[CPGS](-[A-Z0-9]+)+", code)
+        assert rule.outcome in {"C": ("stale", "distrust"), "S": ("incident",)}.get(code[0], ("hold", "warn"))
         assert rule.sentence.endswith(".")
     assert len({rule.sentence for rule in RULES.values()}) == len(RULES)
 

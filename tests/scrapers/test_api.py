@@ -48,7 +48,8 @@ def versions(*records: Any) -> list[str]:
 
 
 def findings(*records: Any) -> list[tuple[str, str]]:
-    return [(finding.rule, finding.message) for finding in split(as_bytes(list(records)))[1]]
+    _, found, unplaced = split(as_bytes(list(records)))
+    return [(finding.rule, finding.message) for finding in found] + [(record.rule, record.reason) for record in unplaced]
 
 
 def shuffled(value: Any) -> Any:
@@ -62,16 +63,16 @@ def shuffled(value: Any) -> Any:
 
 
 def test_the_array_gives_one_entry_per_version_in_its_order() -> None:
-    entries, found = split(as_bytes(list(SAMPLES.values())))
+    entries, found, _ = split(as_bytes(list(SAMPLES.values())))
     assert [f"{entry.reference} {entry.version}" for entry in entries] == list(SAMPLES)
     assert found == ()
 
 
 def test_an_entry_says_what_is_needed_to_find_its_pages() -> None:
-    (entry,), _ = split(as_bytes([varied()]))
+    (entry,), _, _ = split(as_bytes([varied()]))
     page = "https://skillsengland.education.gov.uk/apprenticeships/st9001-v1-2"
     assert (entry.status, entry.page_url, entry.occupation_code) == ("Approved for delivery", page, "OCC9001")
-    (bare,), _ = split(as_bytes([{"referenceNumber": "ST9001", "status": None, "standardPageUrl": " ", "occupationCode": 5}]))
+    (bare,), _, _ = split(as_bytes([{"referenceNumber": "ST9001", "status": None, "standardPageUrl": " ", "occupationCode": 5}]))
     assert (bare.status, bare.page_url, bare.occupation_code) == (None, None, None)
 
 
@@ -123,7 +124,15 @@ def test_a_record_that_cannot_be_placed_is_left_out_and_found(record: Any, rule:
     assert versions(record, other) == ["ST9003 1.0"]
     ((found, message),) = findings(record, other)
     assert found == rule
-    assert message.startswith("record 0 of the array: ")
+    assert message.startswith(RULES[rule].sentence)
+    _, _, (unplaced,) = split(as_bytes([record, other]))
+    assert not any(word in unplaced.evidence for word in (b"tbMainContact", b"contactName", b"contactEmail", b"@"))
+
+
+def test_what_cannot_be_placed_is_kept_with_what_it_says_of_itself() -> None:
+    _, _, unplaced = split(as_bytes([varied(version="latest"), varied(referenceNumber="XX9001"), varied("ST9003 1.0")]))
+    assert [record.reference for record in unplaced] == ["ST9001", None]
+    assert [json.loads(record.evidence)["title"] for record in unplaced] == [varied()["title"]] * 2
 
 
 @pytest.mark.parametrize(
@@ -189,7 +198,7 @@ def test_anything_else_is_no_version(written: str) -> None:
 )
 def test_of_a_version_served_twice_the_later_created_one_counts(first: str, second: str | None, kept: str) -> None:
     records = [varied(title="first", createdDate=first), varied("ST9003 1.0"), varied(title="second", createdDate=second)]
-    entries, found = split(as_bytes(records))
+    entries, found, _ = split(as_bytes(records))
     assert [parse(entry.evidence).record.title for entry in entries if entry.reference == "ST9001"] == [kept]
     assert [f"{entry.reference} {entry.version}" for entry in entries] == ["ST9001 1.2", "ST9003 1.0"]
     assert [(finding.rule, finding.message) for finding in found] == [("P-REPEATED-RECORD", "ST9001 1.2")]
@@ -205,7 +214,7 @@ def test_two_spellings_of_a_reference_are_one_standard() -> None:
 
 
 def evidence(record: ApiRecord) -> bytes:
-    ((entry,), _) = split(as_bytes([record]))
+    ((entry,), _, _) = split(as_bytes([record]))
     return entry.evidence
 
 
@@ -819,7 +828,7 @@ def recorded(test: Callable[..., None]) -> Callable[..., None]:
 @cache
 def recorded_entries() -> tuple[Entry, ...]:
     with lzma.open(DATA / "standards-2026-08-22.jsonl.xz") as lines:
-        entries, found = split(b"[" + b",".join(lines) + b"]")
+        entries, found, _ = split(b"[" + b",".join(lines) + b"]")
     assert found == ()
     return entries
 
@@ -851,7 +860,7 @@ def test_the_recorded_foundation_records_are_read_or_refused_by_name() -> None:
     lines = (DATA / "foundation-2026-04-30.jsonl").read_bytes().splitlines()
     assert len(lines) == 11
     for line in lines:
-        (entry,), _ = split(b"[" + line + b"]")
+        (entry,), _, _ = split(b"[" + line + b"]")
         assert entry.reference.startswith("FA")
         assert b"contactEmail" not in entry.evidence
         rule = refused(entry.evidence)

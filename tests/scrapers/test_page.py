@@ -635,7 +635,7 @@ def site(skin: Skin | None = None) -> Any:
 
 
 def by_api(raw: dict[str, Any]) -> Record:
-    (entry,), _ = api.split(orjson.dumps([raw]))
+    (entry,), _, _ = api.split(orjson.dumps([raw]))
     return api.parse(entry.evidence).record
 
 

@@ -93,7 +93,7 @@ def test_dates_have_the_two_forms_of_the_api(record: Mapping[str, Any]) -> None:
 
 @pytest.mark.parametrize("night", NIGHTS)
 def test_the_array_splits_into_one_entry_per_version(night: Night) -> None:
-    entries, findings = split(json.dumps(list(night.values())).encode())
+    entries, findings, _ = split(json.dumps(list(night.values())).encode())
     assert [f"{entry.reference} {entry.version}" for entry in entries] == sorted(night)
     assert findings == ()
 
