@@ -19,6 +19,7 @@ from scrapers.sources import SOURCES
 from warehouse import read
 from warehouse.checks import CHECKS, failing_rows
 from warehouse.evidence import EvidenceError, read_body
+from warehouse.journal import entries
 from warehouse.reparse import read_by
 
 
@@ -105,6 +106,7 @@ def verify(reader: read.Queryable, evidence: Path, progress: Callable[[str, int,
             wrong.append(str(error))
         progress("evidence", done, len(rows))
     yield Verdict(what="Every stored body is what its digest says.", checked=len(rows), wrong=tuple(wrong))
+    yield _journal(evidence)
     for source in SOURCES.values():
         rows = read_by(reader, source.name, source.parser_version)
         found: list[str] = []
@@ -115,6 +117,16 @@ def verify(reader: read.Queryable, evidence: Path, progress: Callable[[str, int,
     for check in CHECKS:
         if check.severity == "error" and "$run_id" not in check.sql:
             yield Verdict(what=check.description, checked=None, wrong=tuple(_said(row) for row in failing_rows(reader, check, "")))
+
+
+def _journal(evidence: Path) -> Verdict:
+    count, wrong = 0, []
+    try:
+        for _ in entries(evidence):
+            count += 1
+    except EvidenceError as error:
+        wrong.append(str(error))
+    return Verdict(what="Every line of the journal is what was written, in its place.", checked=count, wrong=tuple(wrong))
 
 
 def _misread(evidence: Path, row: dict[str, Any]) -> Iterator[str]:

@@ -25,7 +25,7 @@ from pipelines.settings import Settings, origin, settings_with
 from schemas.events import EVENTS, SEVERITIES
 from schemas.tables import REFERENCE_RE
 from warehouse import quarantine, read
-from warehouse.database import WarehouseBusyError, WarehouseError, open_warehouse
+from warehouse.database import BEFORE_REBUILD, WarehouseBusyError, WarehouseError, open_warehouse, put_in_place
 from warehouse.evidence import EvidenceError, read_body
 from warehouse.incidents import open_incidents
 from warehouse.lock import only_writer
@@ -314,6 +314,32 @@ def verify(data: Data = None, as_json: Json = False) -> None:
             ("is_good", "what", "wrong"),
         )
     raise typer.Exit(EXIT_FAILED if any(v.wrong for v in verdicts) else 0)
+
+
+@app.command("rebuild")
+def make_again(data: Data = None, as_json: Json = False) -> None:
+    """Make the warehouse again from the evidence folder alone: the same history, the same change ids."""
+    from pipelines.rebuild import rebuild
+
+    with _plain_errors():
+        folder = _settings(data=data).data
+        with only_writer(folder), terminal.progress_bars(quiet=as_json) as progress:
+            draft = folder / ".rebuild"
+            shutil.rmtree(draft, ignore_errors=True)
+            with open_warehouse(draft, is_replay=True) as db:
+                runs = rebuild(db, folder, progress)
+            put_in_place(draft, folder)
+            with open_warehouse(folder) as db:
+                publish(db, folder)
+                counts = read.tally(db) | {"runs": runs}
+    if as_json:
+        terminal.print_json(counts)
+    else:
+        terminal.console.print(
+            f"{runs:,} runs replayed: {counts['snapshots']:,} snapshots, {counts['changes']:,} changes. "
+            f"What stood here before is {escape(str(folder / BEFORE_REBUILD))}; delete it when you have looked.",
+            soft_wrap=True,
+        )
 
 
 @app.command("reparse")

@@ -281,7 +281,7 @@ def _judge(
     good, suspicious, released = suspect(batch, [item for item in fitting if item not in robbed], known, approved)
     bad = [*unreadable, *refused]
     asked = asked_count(db, batch)
-    down = source_down(batch.source, [Failure(rule=row["outcome"], reason=row["reason"], url=row["url"]) for row in failed], asked)
+    down = source_down(batch.source, [Failure(rule=row["rule"], reason=row["reason"], url=row["url"]) for row in failed], asked)
     layout = layout_changed(
         batch.source, [Failure(rule=item.rule, reason=item.reason, url=item.shown.url) for item in (*bad, *suspicious)], examined
     )

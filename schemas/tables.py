@@ -358,6 +358,13 @@ class ReparseReport(pa.DataFrameModel):
     reason: str = pa.Field(nullable=True, description="What it says of them")
 
 
+class Journal(pa.DataFrameModel):
+    """What is still to be written to the journal in the evidence folder, and the last entry that was."""
+
+    number: pl.Int64 = pa.Field(ge=1, description="Place in the journal, from 1")
+    entry: str = pa.Field(description="The entry as JSON")
+
+
 class Findings(pa.DataFrameModel):
     """What was odd about a record that was let through: one row per rule and place, for the newest snapshot."""
 
@@ -404,6 +411,7 @@ CHANGES: Final = Table(name="changes", model=Changes, key=("change_id",))
 VERSION_CROSSWALK: Final = Table(name="version_crosswalk", model=VersionCrosswalk, key=())
 QUARANTINE: Final = Table(name="quarantine", model=Quarantine, key=("quarantine_id",))
 INCIDENTS: Final = Table(name="incidents", model=Incidents, key=("incident_id",))
+JOURNAL: Final = Table(name="journal", model=Journal, key=("number",))
 REPARSE_REPORT: Final = Table(name="reparse_report", model=ReparseReport, key=())
 FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"))
 
@@ -424,6 +432,7 @@ TABLES: Final = (
     QUARANTINE,
     INCIDENTS,
     REPARSE_REPORT,
+    JOURNAL,
     FINDINGS,
 )
 

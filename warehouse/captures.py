@@ -3,7 +3,7 @@
 Belongs here: the rows of a run up to the point where bytes are kept. Not here: what the bytes say.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from schemas.rules import RULES
 from schemas.tables import CAPTURES, EVIDENCE, LISTINGS, RUNS
 from warehouse.database import Warehouse, WarehouseError
 from warehouse.evidence import sha256, write_pack
+from warehouse.journal import flush, is_known, note
 from warehouse.quarantine import hold
 
 # So many addresses may have had a wrong validator before none of the site's is believed.
@@ -94,6 +95,12 @@ def start_run(
     known = db.rows("SELECT observed_at FROM runs WHERE run_id = ?", [run_id])
     if known:
         return cast(datetime, known[0]["observed_at"])
+    if not is_known(db):
+        raise WarehouseError(
+            f"{db.journal_folder} holds a history that this warehouse does not know. `standards-watch rebuild` makes it again from there; "
+            "to begin anew, name another data folder with --data."
+        )
+    flush(db)
     latest = db.rows("SELECT max(observed_at) AS at FROM runs")[0]["at"]
     # The looks at one moment stand a microsecond apart, in the order they were taken.
     is_same_moment = latest is not None and observed_at <= latest < observed_at + timedelta(seconds=1)
@@ -103,8 +110,6 @@ def start_run(
             "Replay into another data folder (--data)."
         )
     observed_at = latest + timedelta(microseconds=1) if is_same_moment else observed_at
-    # Whoever starts a run is the only writer: a run that still stands as running has died.
-    db.execute("UPDATE runs SET status = 'failed', message = ? WHERE status = 'running'", [_DIED])
     row = {
         "run_id": run_id,
         "observed_at": observed_at,
@@ -116,13 +121,30 @@ def start_run(
         "only_references": list(only) if only else None,
         "message": None,
     }
-    db.append(RUNS, [row])
+    with db.transaction():
+        # Whoever starts a run is the only writer: a run that still stands as running has died.
+        db.execute("UPDATE runs SET status = 'failed', message = ? WHERE status = 'running'", [_DIED])
+        db.append(RUNS, [row])
+        note(
+            db,
+            "started",
+            run_id=run_id,
+            observed_at=observed_at.isoformat(),
+            started_at=started_at.isoformat(),
+            site=site,
+            sources=list(sources),
+            only=list(only) if only else None,
+        )
+    flush(db)
     return observed_at
 
 
 def finish_run(db: Warehouse, run_id: str, *, finished_at: datetime, status: str, message: str | None) -> None:
     """Write down how a run ended."""
-    db.execute("UPDATE runs SET finished_at = ?, status = ?, message = ? WHERE run_id = ?", [finished_at, status, message, run_id])
+    with db.transaction():
+        db.execute("UPDATE runs SET finished_at = ?, status = ?, message = ? WHERE run_id = ?", [finished_at, status, message, run_id])
+        note(db, "finished", run_id=run_id, finished_at=finished_at.isoformat(), status=status, message=message)
+    flush(db)
 
 
 def keep_captures(
@@ -136,10 +158,7 @@ def keep_captures(
     addressed = [(capture, entry, entry.address) for capture, held in captures for entry in held]
     bodies = {address: entry.body for _, entry, address in addressed if entry.evidence_sha256 is None}
     bodies |= {record.row["evidence_sha256"]: record.body for record in unplaced}
-    with db.registered("addresses", pl.DataFrame({"sha256": list(bodies)}, schema={"sha256": pl.String})):
-        known = {row["sha256"] for row in db.rows("SELECT sha256 FROM evidence SEMI JOIN addresses USING (sha256)")}
-    fresh = [body for address, body in bodies.items() if address not in known]
-    packed = write_pack(evidence, run_id, fresh) if fresh else []
+    packed = pack_new(db, evidence, run_id, bodies)
     listings = [
         {
             "capture_id": capture["capture_id"],
@@ -157,7 +176,15 @@ def keep_captures(
         db.append(CAPTURES, [capture for capture, _ in captures])
         db.append(LISTINGS, listings)
         hold(db, run_id, list({record.row["quarantine_id"]: record.row for record in unplaced}.values()))
-    return len(fresh)
+    return len(packed)
+
+
+def pack_new(db: Warehouse, evidence: Path, run_id: str, bodies: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """Put bodies that are not known yet on disk, by their digest; the evidence rows are still to be written."""
+    with db.registered("addresses", pl.DataFrame({"sha256": list(bodies)}, schema={"sha256": pl.String})):
+        known = {row["sha256"] for row in db.rows("SELECT sha256 FROM evidence SEMI JOIN addresses USING (sha256)")}
+    fresh = [body for address, body in bodies.items() if address not in known]
+    return write_pack(evidence, run_id, fresh) if fresh else []
 
 
 def promises(db: Warehouse, source: str, site: str) -> dict[str, Promise]:

@@ -8,6 +8,7 @@ snapshots, changes) or the file that others read (publish).
 """
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from warehouse.views import VIEWS, column_descriptions, create_views
 
 # The oldest DuckDB that must open our files is 1.2; 2.0 would otherwise write what 1.5 cannot read.
 STORAGE_VERSION: Final = "v1.2.0"
+BEFORE_REBUILD: Final = "warehouse.before-rebuild.duckdb"
+_NAME: Final = "warehouse.duckdb"
 _HOLDER_RE: Final = re.compile(r"\(PID (\d+)\)")
 
 
@@ -34,10 +37,14 @@ class WarehouseBusyError(WarehouseError):
 
 
 class Warehouse:
-    """The writer's file, open; rows go in validated or not at all."""
+    """The writer's file, open; rows go in validated or not at all.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    `journal_folder` is where the journal of what is observed lies; None while one is replayed.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, journal_folder: Path | None = None) -> None:
         self.connection = connection
+        self.journal_folder = journal_folder
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -91,8 +98,8 @@ class Warehouse:
 
 
 @contextmanager
-def open_warehouse(data: Path) -> Iterator[Warehouse]:
-    """Open the writer's file in a data folder, made as the models say where it is new.
+def open_warehouse(data: Path, *, is_replay: bool = False) -> Iterator[Warehouse]:
+    """Open the writer's file in a data folder, made as the models say where it is new; a replay writes no journal.
 
     Raises WarehouseBusyError, naming the process that holds it, and WarehouseError.
     """
@@ -100,7 +107,7 @@ def open_warehouse(data: Path) -> Iterator[Warehouse]:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WarehouseError(f"{data} cannot be a data folder: {error.strerror}. Name another one with --data.") from error
-    path = data / "warehouse.duckdb"
+    path = data / _NAME
     try:
         connection = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
     except duckdb.IOException as error:
@@ -110,9 +117,22 @@ def open_warehouse(data: Path) -> Iterator[Warehouse]:
         raise WarehouseError(f"{path} cannot be opened: {str(error)[:300]}") from error
     try:
         _prepare(connection, path)
-        yield Warehouse(connection)
+        yield Warehouse(connection, None if is_replay else data / "evidence")
     finally:
         connection.close()
+
+
+def put_in_place(draft: Path, data: Path) -> None:
+    """Let the warehouse made in another folder stand in this one; the one that stood here is kept beside it."""
+    old, new = data / _NAME, draft / _NAME
+    if old.exists():
+        # Its log, left by a killed writer, would be taken for the new file's: opening it once brings it in.
+        with suppress(duckdb.Error):
+            duckdb.connect(str(old)).close()
+        old.with_name(f"{_NAME}.wal").unlink(missing_ok=True)
+        old.replace(data / BEFORE_REBUILD)
+    new.replace(old)
+    shutil.rmtree(draft)
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

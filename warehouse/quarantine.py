@@ -3,13 +3,14 @@
 Belongs here: the rows of held records. Not here: holding one back (pipelines.snapshots).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from schemas.rules import RULES
 from schemas.tables import QUARANTINE
 from warehouse.database import Warehouse, WarehouseError
+from warehouse.journal import flush, note
 from warehouse.read import Queryable
 
 Decision = Literal["approved", "rejected"]
@@ -67,8 +68,21 @@ def decide(db: Warehouse, prefix: str, decision: Decision, *, reason: str, who: 
         raise DecisionError(
             f"{row['rule']} cannot be approved: {RULES[row['rule']].sentence} Only another answer of the site, or another parser, helps."
         )
+    with db.transaction():
+        _write_decision(db, row["quarantine_id"], decision, reason=reason, who=who, at=at)
+        note(db, "decided", quarantine_id=row["quarantine_id"], status=decision, reason=reason, who=who, at=at.isoformat())
+    flush(db)
+    return one(db, row["quarantine_id"])
+
+
+def restore_decision(db: Warehouse, entry: Mapping[str, Any]) -> None:
+    """Write down a decision again, as the journal tells it."""
+    at = datetime.fromisoformat(entry["at"])
+    _write_decision(db, entry["quarantine_id"], entry["status"], reason=entry["reason"], who=entry["who"], at=at)
+
+
+def _write_decision(db: Warehouse, quarantine_id: str, decision: Decision, *, reason: str, who: str, at: datetime) -> None:
     db.execute(
         "UPDATE quarantine SET status = ?, decided_at = ?, decided_by = ?, decision_reason = ? WHERE quarantine_id = ?",
-        [decision, at, who, reason, row["quarantine_id"]],
+        [decision, at, who, reason, quarantine_id],
     )
-    return one(db, row["quarantine_id"])

@@ -15,11 +15,13 @@ import polars as pl
 from schemas.change import TransitionKind
 from schemas.frames import content_frames, frame, snapshot_frame
 from schemas.record import Snapshot
-from schemas.tables import FINDINGS, SNAPSHOTS, TRANSITIONS, WATCHED_VERSIONS
-from warehouse.captures import forget_listings
+from schemas.tables import EVIDENCE, FINDINGS, SNAPSHOTS, TRANSITIONS, WATCHED_VERSIONS
+from warehouse.batches import parts_of
+from warehouse.captures import forget_listings, pack_new
 from warehouse.database import Warehouse
 from warehouse.evidence import read_body
 from warehouse.incidents import write_incidents
+from warehouse.journal import flush, note
 from warehouse.quarantine import hold
 
 
@@ -189,7 +191,7 @@ def asked_count(db: Warehouse, batch: Batch) -> int:
 def failed_captures(db: Warehouse, batch: Batch) -> list[dict[str, Any]]:
     """The batch's captures that gave no body: reference, version (NULL for the array), outcome and reason."""
     return db.rows(
-        "SELECT reference, version, url, outcome, reason FROM captures WHERE run_id = ? AND source = ? AND NOT is_read "
+        "SELECT reference, version, url, outcome, rule, reason FROM captures WHERE run_id = ? AND source = ? AND NOT is_read "
         "AND outcome NOT IN ('served', 'not_modified')",
         [batch.run_id, batch.source],
     )
@@ -225,7 +227,11 @@ def bodies(db: Warehouse, evidence: Path, addresses: Collection[str]) -> dict[st
 def write_observed(db: Warehouse, batch: Batch, observed: Observed, parser_version: str) -> None:
     """Write what a batch says and mark it read, all in one transaction."""
     now = batch.observed_at
+    parts = parts_of(db, batch.run_id, batch.source) if db.journal_folder else {}
+    packed = pack_new(db, db.journal_folder, batch.run_id, parts) if db.journal_folder else []
     with db.transaction():
+        db.append(EVIDENCE, packed)
+        note(db, "observed", run_id=batch.run_id, source=batch.source, parts=list(parts))
         hold(db, batch.run_id, observed.quarantine)
         db.execute("UPDATE quarantine SET status = 'released' WHERE list_contains(?::VARCHAR[], quarantine_id)", [list(observed.released)])
         if observed.superseded:
@@ -245,6 +251,7 @@ def write_observed(db: Warehouse, batch: Batch, observed: Observed, parser_versi
         db.append(TRANSITIONS, transitions)
         db.execute("UPDATE captures SET is_read = true WHERE run_id = ? AND source = ?", [batch.run_id, batch.source])
         forget_listings(db, batch.source)
+    flush(db)
 
 
 def _mark_checked(db: Warehouse, batch: Batch, checked: pl.DataFrame, parser_version: str) -> None:
