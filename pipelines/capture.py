@@ -285,15 +285,17 @@ def _promises(db: Warehouse, site: Site, run: Run, source: str) -> Mapping[str, 
     return {} if run.only else promises(db, source, site.url(""))
 
 
-def _validator(promise: Promise | None, url: str, at: datetime) -> str | None:
-    """The validator to ask with, or None where the body is to be read.
+def is_due_in_full(url: str, read_at: datetime, at: datetime) -> bool:
+    """Whether an address is to be read whatever its validator says: at least every seven days.
 
     Each address has its own day in seven, so that not all are read on the day on which the first run was.
     """
-    if promise is None or (at.date() - promise.read_at.date()).days >= _FULL_READ_DAYS:
-        return None
     is_its_day = (at.toordinal() + int(digest([url])[:8], 16)) % _FULL_READ_DAYS == 0
-    return None if is_its_day else promise.etag
+    return is_its_day or (at.date() - read_at.date()).days >= _FULL_READ_DAYS
+
+
+def _validator(promise: Promise | None, url: str, at: datetime) -> str | None:
+    return promise.etag if promise and not is_due_in_full(url, promise.read_at, at) else None
 
 
 def _is_broken(

@@ -21,6 +21,8 @@ _NO_WAIT_S: Final = 1e-6
 # The clock may be set right by a little; a request that lies further ahead was made under another time.
 _CLOCK_STEP_S: Final = 1.0
 _LOCKED_WAIT_S: Final = 0.05
+# Ten seconds: a lock that is held for so long belongs to a process that was stopped.
+_LOCKED_UNTIL_GIVEN_UP: Final = 200
 _LONGEST_TEXT: Final = 100
 
 Taken = tuple[float, float]
@@ -37,6 +39,7 @@ class Pace:
     folder: Path | None = None
     trouble: str | None = None
     _taken: dict[str, Taken] = field(default_factory=dict)
+    _locked: int = 0
 
     def claim(self, host: str, interval_s: float) -> float:
         """Take a host's next turn, which keeps it for `interval_s`; else the seconds after which to ask again."""
@@ -61,7 +64,11 @@ class Pace:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                self._locked += 1
+                if self._locked > _LOCKED_UNTIL_GIVEN_UP:
+                    raise
                 return _LOCKED_WAIT_S
+            self._locked = 0
             taken, wait_s = _turn(_read(os.pread(handle, _LONGEST_TEXT, 0)), self.clock(), interval_s)
             if not wait_s:
                 written = os.pwrite(handle, f"{taken[0]!r} {taken[1]!r}\n".encode("ascii"), 0)

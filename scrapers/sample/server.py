@@ -9,6 +9,7 @@ the records say (records, nights). Any list of nights of API records can be serv
     /apprenticeships/st9001-v1-2             the base page; ?view=standard is the standard in full
     /apprenticeships/st9001                  the version in force; also a first version in development
     /apprenticeships/st9001-in-revision      a new version that is not live yet
+    /apprenticeship-standards/a-title-v1-2   the same page, where a record still gives it the address of years ago
     /occupations/OCC9001
 """
 
@@ -42,6 +43,7 @@ Record = Mapping[str, Any]
 _ROBOTS: Final = b"User-agent: *\nDisallow: /search\nDisallow: /*?print=\n"
 _HTML: Final = "text/html; charset=utf-8"
 _JSON: Final = "application/json; charset=utf-8"
+_CHUNK_BYTES: Final = 4096
 _NO_BODY: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
@@ -55,7 +57,8 @@ class Fault:
     """What goes wrong at the addresses that `path`, a regular expression, is found in.
 
     Without `status` and `body` the right answer is given, only late, cut or with other headers.
-    `truncate` is how many bytes leave before the connection is cut; `times` None is for ever.
+    `truncate` is how many bytes leave before the connection is cut; `times` None is for ever. With the
+    header `Transfer-Encoding: chunked` the body is sent in chunks, without its length.
     """
 
     path: str
@@ -222,7 +225,10 @@ class _Night:
         for record in sorted(records, key=_version_order):
             reference = record["referenceNumber"].strip().upper()
             self._versions.setdefault(reference, []).append(record)
-            self._pages[urlsplit(record.get("standardPageUrl") or "").path.lower()] = record
+            address = urlsplit(record.get("standardPageUrl") or "").path.lower().rstrip("/")
+            self._pages[address] = record
+            if address.startswith("/apprenticeship-standards/"):
+                self._pages[f"/apprenticeships/{reference.lower()}-v{(record.get('version') or '1.0').replace('.', '-')}"] = record
             if record.get("occupationCode"):
                 self._occupations[record["occupationCode"].upper()] = reference
 
@@ -245,7 +251,7 @@ class _Night:
             return _answer(orjson.dumps(record), _JSON, status=HTTPStatus.OK if record else HTTPStatus.NOT_FOUND)
         if parent == "/occupations" and (record := self._in_force(self._occupations.get(name.upper(), ""))):
             return _answer(occupation_page(record).encode(), _HTML)
-        if parent == "/apprenticeships" and (record := self._pages.get(path) or self._in_force(name)):
+        if record := self._pages.get(path) or (self._in_force(name) if parent == "/apprenticeships" else None):
             reference = record["referenceNumber"].strip()
             show = standard_page if view.lower() == "standard" else base_page
             return _answer(show(record, self._versions[reference.upper()], self._in_force(reference) or record).encode(), _HTML)
@@ -265,6 +271,11 @@ def _answer(body: bytes, content_type: str, *, status: int = HTTPStatus.OK) -> _
 
 def _packed(body: bytes) -> bytes:
     return gzip.compress(body, compresslevel=1, mtime=0)
+
+
+def _in_chunks(body: bytes) -> bytes:
+    pieces = [body[start : start + _CHUNK_BYTES] for start in range(0, len(body), _CHUNK_BYTES)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in [*pieces, b""])
 
 
 def _version_order(record: Record) -> tuple[int, ...]:
@@ -315,13 +326,14 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(method=self.command, path=self.path, headers=self.headers, time=time.monotonic())
         reply, cut_at = self.server.site.reply(request)
         has_body = reply.status not in _NO_BODY
-        length = {"Content-Length": str(len(reply.body))} if has_body else {}
+        is_chunked = reply.headers.get("Transfer-Encoding") == "chunked"
+        length = {"Content-Length": str(len(reply.body))} if has_body and not is_chunked else {}
         self.send_response(reply.status)
         for name, value in (length | reply.headers).items():
             self.send_header(name, value)
         self.end_headers()
         if has_body and self.command != "HEAD":
-            self.wfile.write(reply.body[:cut_at])
+            self.wfile.write((_in_chunks(reply.body) if is_chunked else reply.body)[:cut_at])
         if cut_at is not None:
             self.close_connection = True
 

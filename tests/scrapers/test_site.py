@@ -4,6 +4,7 @@ import gzip
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from schemas.rules import RULES
 from scrapers.pace import Pace
 from scrapers.sample.records import sample_records
 from scrapers.sample.server import Fault, SampleSite
@@ -215,7 +217,9 @@ def test_a_passing_failure_is_asked_again(served: SampleSite, open_site: Open, s
 def test_a_failure_that_does_not_pass_is_unreachable(served: SampleSite, open_site: Open, status: int) -> None:
     served.misbehave(Fault(path="^/appr", status=status))
     capture = open_site(served).fetch(PAGE)
-    assert capture == Capture(url=f"{served.url}{PAGE}", outcome="unreachable", status_code=status, reason=reason_of(status))
+    assert capture == Capture(
+        url=f"{served.url}{PAGE}", outcome="unreachable", status_code=status, rule="C-UNREACHABLE", reason=reason_of(status)
+    )
     assert asked(served) == [PAGE] * 3
 
 
@@ -224,7 +228,7 @@ def test_what_is_not_there_is_gone(served: SampleSite, open_site: Open, status: 
     served.misbehave(Fault(path="^/appr", status=status))
     capture = open_site(served).fetch(PAGE)
     reason = f"The site answered {status}: there is no such page."
-    assert capture == Capture(url=f"{served.url}{PAGE}", outcome="gone", status_code=status, reason=reason)
+    assert capture == Capture(url=f"{served.url}{PAGE}", outcome="gone", status_code=status, rule="C-GONE", reason=reason)
     assert asked(served) == [PAGE]
 
 
@@ -241,6 +245,27 @@ def test_any_other_answer_is_refused_at_once(served: SampleSite, open_site: Open
     [
         pytest.param(Fault(path="^/appr", truncate=100), {}, "The body was cut off.", 3, id="cut off"),
         pytest.param(Fault(path="^/appr", truncate=0), {}, "The body was cut off.", 3, id="cut off at once"),
+        pytest.param(
+            Fault(path="^/appr", headers={"Transfer-Encoding": "chunked"}, truncate=1000),
+            {},
+            "The body was cut off.",
+            3,
+            id="cut off between two chunks",
+        ),
+        pytest.param(
+            Fault(path="^/appr", body=gzip.compress(b"<h1>Whole</h1>" * 99)[:-9], headers={"Content-Encoding": "gzip"}),
+            {},
+            "The body was cut off.",
+            3,
+            id="cut off before it was sent",
+        ),
+        pytest.param(
+            Fault(path="^/appr", body=gzip.compress(b"<h1>Whole</h1>")[:-8] + bytes(8), headers={"Content-Encoding": "gzip"}),
+            {},
+            "The body could not be decompressed.",
+            3,
+            id="not what its checksum says",
+        ),
         pytest.param(
             Fault(path="^/appr", body=b"no gzip", headers={"Content-Encoding": "gzip"}),
             {},
@@ -289,7 +314,27 @@ def test_a_body_has_a_largest_size(served: SampleSite, open_site: Open, size: in
     assert asked(served) == [PAGE]
 
 
-@pytest.mark.parametrize(("tick_s", "outcome"), [(200.0, "served"), (400.0, "unreachable")])
+def test_a_body_that_unpacks_to_a_thousand_times_its_size_is_never_unpacked_whole(served: SampleSite, open_site: Open) -> None:
+    served.misbehave(Fault(path="^/appr", body=gzip.compress(bytes(60_000_000)), headers={"Content-Encoding": "gzip"}))
+    site = open_site(served, limits=Limits(size_bytes=1_000_000))
+    site.fetch("/robots.txt")
+    tracemalloc.start()
+    try:
+        capture = site.fetch(PAGE)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (capture.outcome, capture.rule) == ("refused", "C-TOO-LARGE")
+    assert peak < 5_000_000
+
+
+def test_a_body_in_chunks_or_in_several_packed_parts_is_whole(served: SampleSite, open_site: Open) -> None:
+    parts = gzip.compress(b"<h1>one</h1>") + gzip.compress(b"<h1>two</h1>")
+    served.misbehave(Fault(path="^/appr", body=parts, headers={"Content-Encoding": "gzip", "Transfer-Encoding": "chunked"}))
+    assert open_site(served).fetch(PAGE).body == b"<h1>one</h1><h1>two</h1>"
+
+
+@pytest.mark.parametrize(("tick_s", "outcome"), [(50.0, "served"), (400.0, "unreachable")])
 def test_a_body_has_a_longest_time(served: SampleSite, open_site: Open, clock: Clock, tick_s: float, outcome: str) -> None:
     served.misbehave(Fault(path="robots", status=404))
     clock.tick_s = tick_s
@@ -347,6 +392,127 @@ def test_nobody_at_home_is_unreachable(open_site: Open, clock: Clock) -> None:
     assert (capture.url, capture.outcome, capture.status_code) == (f"{address}{PAGE}", "unreachable", None)
     assert capture.reason == f"{address}/robots.txt could not be read: No connection could be made, or it broke."
     assert len(clock.slept) >= 2
+
+
+# Rules
+
+CHUNKED = {"Transfer-Encoding": "chunked"}
+RULE_CASES = [
+    pytest.param("C-GONE", Fault(path="^/appr", status=404), {}, id="C-GONE"),
+    pytest.param("C-UNREACHABLE", Fault(path="^/appr", status=503), {}, id="C-UNREACHABLE: 503"),
+    pytest.param("C-UNREACHABLE", Fault(path="^/appr", delay_s=30), {"read_s": 0.05}, id="C-UNREACHABLE: late"),
+    pytest.param("C-UNREACHABLE", Fault(path="^/robots", status=500), {}, id="C-UNREACHABLE: no robots.txt to go by"),
+    pytest.param("C-CUT-OFF", Fault(path="^/appr", truncate=100), {}, id="C-CUT-OFF"),
+    pytest.param("C-CUT-OFF", Fault(path="^/appr", body=b"?", headers={"Content-Encoding": "gzip"}), {}, id="C-CUT-OFF: damaged"),
+    pytest.param("C-TOO-LARGE", Fault(path="^/appr", body=b"x" * 101), {"size_bytes": 100}, id="C-TOO-LARGE: announced"),
+    pytest.param("C-TOO-LARGE", Fault(path="^/appr", body=b"x" * 101, headers=CHUNKED), {"size_bytes": 100}, id="C-TOO-LARGE: found"),
+    pytest.param("C-TOO-SLOW", Fault(path="^/nowhere"), {"total_s": -1.0}, id="C-TOO-SLOW"),
+    pytest.param("C-ROBOTS", Fault(path="^/robots", body=b"User-agent: *\nDisallow: /"), {}, id="C-ROBOTS"),
+    pytest.param("C-OFF-SITE", Fault(path="^/appr", status=302, headers={"Location": "https://example.org/"}), {}, id="C-OFF-SITE"),
+    pytest.param("C-OFF-SITE", Fault(path="^/appr", status=302, headers={"Location": "http://["}), {}, id="C-OFF-SITE: no address"),
+    pytest.param("C-REFUSED", Fault(path="^/appr", status=403), {}, id="C-REFUSED"),
+    pytest.param("C-REFUSED", Fault(path="^/appr", status=302, headers={"Location": PAGE}), {}, id="C-REFUSED: round and round"),
+    pytest.param("C-REFUSED", Fault(path="^/appr", headers={"Content-Encoding": "br"}), {}, id="C-REFUSED: packed as nobody asked"),
+    pytest.param("C-REFUSED", Fault(path="^/appr", status=304), {}, id="C-REFUSED: unchanged since nothing"),
+    pytest.param("C-DEFERRED", Fault(path="^/robots", body=b"User-agent: *\nCrawl-delay: 900"), {}, id="C-DEFERRED"),
+]
+# Only more than one answer shows these: tests/pipelines/test_capture.py.
+SEEN_LATER = {"C-SHRUNK", "C-WRONG-304"}
+
+
+@pytest.mark.parametrize(("rule", "fault", "limits"), RULE_CASES)
+def test_whatever_goes_wrong_has_its_rule(served: SampleSite, open_site: Open, rule: str, fault: Fault, limits: Mapping[str, Any]) -> None:
+    site = open_site(served)
+    served.misbehave(fault)
+    site.fetch("/occupations/OCC9003")
+    site.limits = Limits(**limits)
+    capture = site.fetch(PAGE)
+    assert capture.rule == rule
+    assert capture.reason
+    assert capture.outcome not in ("served", "not_modified")
+    assert capture.body == b""
+
+
+def test_every_rule_of_a_capture_has_its_case() -> None:
+    assert {str(case.values[0]) for case in RULE_CASES} | SEEN_LATER == {code for code in RULES if code.startswith("C-")}
+
+
+# Asking whether anything changed
+
+
+def test_what_did_not_change_is_not_sent_again(served: SampleSite, open_site: Open) -> None:
+    site = open_site(served)
+    first = site.fetch(PAGE)
+    again = site.fetch(PAGE, etag=first.etag)
+    assert again == Capture(url=first.url, outcome="not_modified", status_code=304, etag=first.etag)
+    assert [request.headers["If-None-Match"] for request in served.requests] == [None, None, first.etag]
+
+
+def test_what_changed_is_sent(served: SampleSite, open_site: Open) -> None:
+    site = open_site(served)
+    changed = site.fetch(PAGE, etag='"another"')
+    assert (changed.outcome, changed.etag) == ("served", site.fetch(PAGE).etag)
+    assert b"Occupation duties" in changed.body
+
+
+def test_the_validator_of_an_address_is_not_one_of_where_it_leads(served: SampleSite, open_site: Open) -> None:
+    site = open_site(served)
+    etag = site.fetch(PAGE).etag
+    served.misbehave(Fault(path="^/moved", status=302, headers={"Location": PAGE}))
+    assert site.fetch("/moved", etag=etag).outcome == "served"
+    assert [request.headers["If-None-Match"] for request in served.requests[-2:]] == [etag, None]
+
+
+# A slower pace that robots.txt asks for
+
+
+@pytest.mark.parametrize(
+    ("text", "pause_s"),
+    [
+        pytest.param("Crawl-delay: 5", 5.0, id="slower than ours"),
+        pytest.param("Crawl-delay: 0.2", 1.0, id="faster than ours"),
+        pytest.param("Request-rate: 2/30", 15.0, id="a rate"),
+        pytest.param("Crawl-delay: 5\nRequest-rate: 1/20", 20.0, id="the slower of both"),
+        pytest.param("Crawl-delay: soon", 1.0, id="no number"),
+        pytest.param("\nUser-agent: another-robot\nCrawl-delay: 5", 1.0, id="another's"),
+    ],
+)
+def test_the_slower_pace_counts(served: SampleSite, open_site: Open, clock: Clock, text: str, pause_s: float) -> None:
+    served.misbehave(robots(f"User-agent: *\nDisallow: /search\n{text}"))
+    site = open_site(served)
+    for _ in range(3):
+        assert site.fetch(PAGE).outcome == "served"
+    assert clock.slept == [1.0, pause_s, pause_s]
+    assert site.notes == (
+        (f"{served.url}/robots.txt asks for {pause_s:.0f} seconds between two requests; it is kept.",) if pause_s > 1 else ()
+    )
+
+
+def test_a_pace_of_hours_is_kept_by_not_asking_and_said(served: SampleSite, open_site: Open, clock: Clock) -> None:
+    served.misbehave(robots("User-agent: *\nCrawl-delay: 86400"))
+    site = open_site(served)
+    assert site.fetch(ARRAY).outcome == "served"
+    capture = site.fetch(PAGE)
+    assert (capture.outcome, capture.rule) == ("unreachable", "C-DEFERRED")
+    assert str(capture.reason).startswith("It was not asked: 127.0.0.1:")
+    assert "for another 3,600 seconds" in str(capture.reason)
+    assert clock.slept == [1.0]
+    assert asked(served) == [ARRAY]
+    assert site.notes == (f"{served.url}/robots.txt asks for 86,400 seconds between two requests; 3,600 are kept.",)
+    clock.now += 3600
+    assert site.fetch(PAGE).outcome == "served"
+
+
+def test_our_own_pace_is_waited_for_however_slow_it_is(served: SampleSite, open_site: Open, clock: Clock) -> None:
+    assert open_site(served, requests_per_second=0.001).fetch(PAGE).outcome == "served"
+    assert clock.slept == [1000.0]
+
+
+def test_a_failure_is_not_tried_again_where_that_would_take_hours(served: SampleSite, open_site: Open) -> None:
+    served.misbehave(robots("User-agent: *\nCrawl-delay: 900"), Fault(path="^/appr", status=503))
+    capture = open_site(served).fetch(PAGE)
+    assert (capture.rule, capture.status_code) == ("C-UNREACHABLE", 503)
+    assert asked(served) == [PAGE]
 
 
 # Waiting before asking again
@@ -444,7 +610,8 @@ def test_robots_are_asked_first_and_obeyed(served: SampleSite, open_site: Open, 
 
 def test_a_path_robots_do_not_allow_says_so(served: SampleSite, open_site: Open) -> None:
     site = open_site(served)
-    assert site.fetch("/search") == Capture(url=f"{served.url}/search", outcome="refused", reason="robots.txt does not allow it.")
+    reason = "robots.txt does not allow it."
+    assert site.fetch("/search") == Capture(url=f"{served.url}/search", outcome="refused", rule="C-ROBOTS", reason=reason)
     assert site.fetch("/apprenticeships/st9003-v1-0?print=1").outcome == "refused"
     assert asked(served) == []
 
