@@ -55,6 +55,20 @@ CHECKS: Final = (
         sql=_FAILED_CAPTURES.format(source="occupation"),
     ),
     Check(
+        name="what_was_called_unchanged_was_unchanged",
+        asset="standard_snapshots",
+        severity="warn",
+        description="No address gave another body under the validator of an earlier one, so that “not modified” can be relied on.",
+        sql="SELECT source, url, reason FROM captures WHERE run_id = $run_id AND rule = 'C-WRONG-304'",
+    ),
+    Check(
+        name="the_array_names_each_version_once",
+        asset="standard_snapshots",
+        severity="warn",
+        description="The public JSON holds no version twice.",
+        sql="SELECT url, reason FROM captures WHERE run_id = $run_id AND rule = 'P-REPEATED-RECORD'",
+    ),
+    Check(
         name="no_record_was_held_back",
         asset="standard_snapshots",
         severity="warn",
