@@ -18,7 +18,7 @@ from pipelines.snapshots import Counts, take_snapshots
 from scrapers.pace import Pace
 from scrapers.sample.records import sample_records
 from scrapers.sample.server import SampleSite
-from scrapers.site import Site
+from scrapers.site import Limits, Site
 from warehouse.captures import finish_run, run_outcome, start_run
 from warehouse.database import Warehouse, open_warehouse
 from warehouse.publish import publish
@@ -48,6 +48,7 @@ class Watch:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.runs = 0
+        self.limits = Limits()
         self.captured: dict[str, Captured] = {}
         self.counts = Counts()
 
@@ -109,6 +110,7 @@ class Watch:
             sleep=lambda _: None,
             pace=Pace(clock=time.monotonic),
             requests_per_second=1e9,
+            limits=self.limits,
         )
         with closing(site), self.open() as db:
             start_run(

@@ -56,7 +56,8 @@ def sample_nights() -> list[list[ApiRecord]]:
 class Fault:
     """What goes wrong at the addresses that `path`, a regular expression, is found in.
 
-    Without `status` and `body` the right answer is given, only late, cut or with other headers.
+    Without `status` and `body` the right answer is given, only late, cut or with other headers, or with other
+    words: `replace` holds pairs of a regular expression and what stands in the place of what it finds.
     `truncate` is how many bytes leave before the connection is cut; `times` None is for ever. With the
     header `Transfer-Encoding: chunked` the body is sent in chunks, without its length.
     """
@@ -66,6 +67,7 @@ class Fault:
     body: bytes | None = None
     content_type: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    replace: Sequence[tuple[str, str]] = ()
     delay_s: float = 0.0
     truncate: int | None = None
     times: int | None = None
@@ -185,6 +187,7 @@ class SampleSite:
             status = HTTPStatus.OK if fault.status is None else fault.status
             body = f"<h1>{status}</h1>".encode() if fault.body is None else fault.body
             reply = _Reply(status=status, headers={"Content-Type": _HTML}, body=body)
+        reply = _reworded(reply, fault.replace)
         kind = {} if fault.content_type is None else {"Content-Type": fault.content_type}
         return replace(reply, headers={**reply.headers, **kind, **fault.headers}), fault.truncate
 
@@ -267,6 +270,16 @@ class _Night:
 def _answer(body: bytes, content_type: str, *, status: int = HTTPStatus.OK) -> _Answer:
     # Weak: a page's nonce and token are not in it, so two bodies with one tag differ in bytes.
     return _Answer(status=status, content_type=content_type, body=body, etag=f'W/"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+def _reworded(reply: _Reply, replacements: Sequence[tuple[str, str]]) -> _Reply:
+    if not replacements or not reply.body:
+        return reply
+    headers = {name: value for name, value in reply.headers.items() if name != "Content-Encoding"}
+    text = (reply.body if len(headers) == len(reply.headers) else gzip.decompress(reply.body)).decode()
+    for old, new in replacements:
+        text = re.sub(old, new, text, flags=re.DOTALL)
+    return replace(reply, headers=headers, body=text.encode())
 
 
 def _packed(body: bytes) -> bytes:
