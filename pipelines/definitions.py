@@ -25,6 +25,8 @@ def build(progress: Progress) -> dg.Definitions:
             assets.occupation_captures,
             assets.standard_snapshots,
             assets.standard_changes,
+            assets.ksb_planner_captures,
+            assets.source_conflicts,
             assets.published_warehouse,
         ],
         asset_checks=[checks.schema_checks, checks.rule_checks],

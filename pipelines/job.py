@@ -57,6 +57,7 @@ def run_job(request: JobRequest, progress: Progress) -> JobOutcome:
         "sources": list(settings.sources),
         "requests_per_second": settings.requests_per_second,
         **({"contact": settings.contact} if settings.contact else {}),
+        **({"ksb_planner": settings.ksb_planner} if settings.ksb_planner else {}),
         **({"only": list(request.only)} if request.only else {}),
         **({"observed_at": request.observed_at.isoformat()} if request.observed_at else {}),
     }

@@ -6,12 +6,13 @@ Belongs here: names, defaults and meanings of settings. Not here: using them.
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from scrapers import ksb_planner
 from scrapers.site import PUBLISHER
 from scrapers.sources import SOURCES
 
@@ -28,7 +29,11 @@ class Settings(BaseSettings):
     site: str = Field(default=PUBLISHER, pattern=r"^https?://[^/\s]+", description="Address of the site to watch")
     contact: str | None = Field(default=None, min_length=3, description="Your e-mail address or web page, sent with every request")
     sources: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=DEFAULT_SOURCES, description="What to read: api, page, occupation, with commas between"
+        default=DEFAULT_SOURCES, description="What to read: api, page, occupation, ksb_planner, with commas between"
+    )
+    ksb_planner: str | None = Field(
+        default=None,
+        description="Address of a standard on KSB Planner: {reference} in it is st0128, {title} software-development-technician",
     )
     requests_per_second: float = Field(default=1.0, gt=0, description="Requests a second to one host, at most")
 
@@ -44,10 +49,24 @@ class Settings(BaseSettings):
     @field_validator("sources")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in SOURCES]
+        known = (*SOURCES, ksb_planner.NAME)
+        unknown = [name for name in value if name not in known]
         if unknown or not value:
-            raise ValueError(f"{', '.join(unknown) or 'nothing'} is no source; there are {', '.join(SOURCES)}")
+            raise ValueError(f"{', '.join(unknown) or 'nothing'} is no source; there are {', '.join(known)}")
         return value
+
+    @field_validator("ksb_planner")
+    @classmethod
+    def _template(cls, value: str | None) -> str | None:
+        if value is not None and not ksb_planner.TEMPLATE_RE.fullmatch(value):
+            raise ValueError("it has to be an address with {reference} in its path, and no other braces than those of {title}")
+        return value
+
+    @model_validator(mode="after")
+    def _addressed(self) -> Self:
+        if ksb_planner.NAME in self.sources and self.ksb_planner is None:
+            raise ValueError(f"{ksb_planner.NAME} is among the sources and {PREFIX}KSB_PLANNER does not say where it is")
+        return self
 
 
 def settings_with(told: Mapping[str, Any]) -> Settings:

@@ -1,13 +1,13 @@
 """The coded rules: what can be wrong with a capture or a record, and how loud that is.
 
 Belongs here: the one table of codes. Not here: the code that applies a rule (it sits where the
-rule can be seen to hold: scrapers for C and P, pipelines for G, S and what only more than one answer shows).
+rule can be seen to hold: scrapers for C and P, pipelines for G, S, X and what only more than one answer shows).
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Outcome = Literal["hold", "warn", "stale", "distrust", "incident"]
+Outcome = Literal["hold", "warn", "stale", "distrust", "incident", "flag", "note"]
 QuarantineStatus = Literal["held", "approved", "released", "rejected"]
 
 
@@ -19,6 +19,7 @@ class Rule:
     Of a capture, stale: it gave nothing, and what is known of its versions stays and cannot be checked;
     distrust: its body counts, what the site calls unchanged no longer does.
     Of a source, incident: one fault explains many records, which all stay as they were.
+    Of two sources, each of which keeps what it says, flag: they disagree; note: they differ for a known reason.
 
     `can_be_approved`: a person may let the record through, because it can be read and only is suspicious.
     """
@@ -75,6 +76,7 @@ RULES: Final[dict[str, Rule]] = {
         Rule(code="P-MAPPED-ID-MISSING", outcome="warn", sentence="A duty is mapped to an id that no KSB of the record has."),
         Rule(code="P-REPEATED-ID", outcome="warn", sentence="Two items of one record share the publisher's id."),
         Rule(code="P-REPEATED-RECORD", outcome="warn", sentence="The array holds one version twice; the later created one counts."),
+        Rule(code="P-VERSION-LOG", outcome="warn", sentence="A row of the version log cannot be read; the log is not compared."),
         Rule(code="G-SCHEMA", outcome="hold", sentence="A row does not fit its table's model."),
         Rule(
             code="G-SHRUNK",
@@ -92,5 +94,17 @@ RULES: Final[dict[str, Rule]] = {
             sentence="A field that was always there is gone from many records of one source at once.",
             can_be_approved=True,
         ),
+        Rule(code="X-VALUE", outcome="flag", sentence="Two sources say different things of one version."),
+        Rule(code="X-SUMMER-TIME", outcome="note", sentence="A summer date is one day early: a midnight in London, printed in UTC."),
+        Rule(code="X-NO-PAGE", outcome="flag", sentence="A version that the API tells as approved or in development has no page."),
+        Rule(code="X-SHARED-PAGE", outcome="note", sentence="Two versions share the address of one page, which shows the other one."),
+        Rule(code="X-NO-RECORD", outcome="flag", sentence="A page shows a version that the API does not tell."),
+        Rule(code="X-LOG-ROW", outcome="flag", sentence="A row of a page's version log differs from the API's record of that version."),
+        Rule(
+            code="X-LOG-MISSING",
+            outcome="flag",
+            sentence="A page's version log leaves out a version that the API tells as approved or retired.",
+        ),
+        Rule(code="X-LOG-UNKNOWN", outcome="flag", sentence="A page's version log lists a version that the API does not tell."),
     )
 }

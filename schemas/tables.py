@@ -22,6 +22,8 @@ Timestamp = Annotated[pl.Datetime, "us", None]
 Texts = Annotated[pl.List, pl.String]
 
 SOURCES: Final = ("api", "page", "occupation")
+# Who is asked but never believed over the publisher: its facts stand in no snapshot.
+SECOND_OPINIONS: Final = ("ksb_planner",)
 RELATIONS: Final = get_args(Relation)
 OUTCOMES: Final = ("served", "not_modified", "gone", "unreachable", "refused")
 RUN_STATUSES: Final = ("running", "good", "quarantine", "failed")
@@ -44,6 +46,10 @@ def _version(**more: Any) -> Any:
 
 def _source(**more: Any) -> Any:
     return pa.Field(isin=SOURCES, description="Where it was read: api (the public JSON), page (the standard's page), occupation", **more)
+
+
+def _any_source(description: str, **more: Any) -> Any:
+    return pa.Field(isin=(*SOURCES, *SECOND_OPINIONS), description=f"{description}: api, page, occupation, ksb_planner", **more)
 
 
 def _run_id(**more: Any) -> Any:
@@ -80,7 +86,7 @@ class Captures(pa.DataFrameModel):
 
     capture_id: str = pa.Field(str_matches=_DIGEST, description="Address of the capture")
     run_id: str = _run_id()
-    source: str = _source()
+    source: str = _any_source("What was read")
     reference: str = _reference(nullable=True)
     version: str = _version(nullable=True)
     url: str = pa.Field(description="The address asked for")
@@ -373,6 +379,37 @@ class Findings(pa.DataFrameModel):
     message: str = pa.Field(description="Where and what")
 
 
+class SourceConflicts(pa.DataFrameModel):
+    """One disagreement between two sources, open or past; each side keeps its own value."""
+
+    conflict_id: str = pa.Field(str_matches=_DIGEST, description="Address of the disagreement")
+    reference: str = _reference()
+    version: str = _version(nullable=True)
+    subject: str = pa.Field(str_length={"min_value": 1}, description="What they differ in: a column, K7, `Duty 3`, `page`, `version log`")
+    source: str = _any_source("One side")
+    other_source: str = _any_source("The other side")
+    value: str = pa.Field(nullable=True, description="What the one side says, as text; NULL = nothing")
+    other_value: str = pa.Field(nullable=True, description="What the other side says, as text; NULL = nothing")
+    rule: str = pa.Field(isin=[rule.code for rule in RULES.values() if rule.outcome in ("flag", "note")], description="The rule it met")
+    is_explained: bool = pa.Field(description="Whether the rule names a known reason: kept, and not flagged")
+    first_seen_at: Timestamp = pa.Field(description="When the sides were first seen to differ so")
+    last_seen_at: Timestamp = pa.Field(description="When they were last seen to")
+    resolved_at: Timestamp = pa.Field(nullable=True, description="When they were first seen not to any more; NULL = open")
+    evidence_sha256: str = pa.Field(nullable=True, str_matches=_SHA256, description="sha256 of the one side's bytes when first seen")
+    other_evidence_sha256: str = pa.Field(
+        nullable=True, str_matches=_SHA256, description="sha256 of the other side's bytes when first seen"
+    )
+
+
+class SourceComparisons(pa.DataFrameModel):
+    """What a source was last compared with the API on: one row per standard, so that only what moved is compared again."""
+
+    source: str = _any_source("The source that was compared with the API")
+    reference: str = _reference()
+    basis: str = pa.Field(str_matches=_DIGEST, description="Address of all that was compared, on both sides")
+    compared_at: Timestamp = pa.Field(description="When it was compared")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table: its name, its model and the columns that name a row (none where some of them can be NULL)."""
@@ -414,6 +451,8 @@ INCIDENTS: Final = Table(name="incidents", model=Incidents, key=("incident_id",)
 JOURNAL: Final = Table(name="journal", model=Journal, key=("number",))
 REPARSE_REPORT: Final = Table(name="reparse_report", model=ReparseReport, key=())
 FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"))
+SOURCE_CONFLICTS: Final = Table(name="source_conflicts", model=SourceConflicts, key=("conflict_id",))
+SOURCE_COMPARISONS: Final = Table(name="source_comparisons", model=SourceComparisons, key=("source", "reference"))
 
 TABLES: Final = (
     RUNS,
@@ -434,6 +473,8 @@ TABLES: Final = (
     REPARSE_REPORT,
     JOURNAL,
     FINDINGS,
+    SOURCE_CONFLICTS,
+    SOURCE_COMPARISONS,
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bs4 import BeautifulSoup
 
+from schemas.conflict import LogRow
 from schemas.record import IN_DEVELOPMENT, PROPOSAL, STATUSES, WITHDRAWN, Record
 from schemas.rules import Finding
 from schemas.text import plain, said
@@ -151,7 +152,9 @@ def parse(body: bytes) -> Reading:
     if not _REFERENCE_RE.fullmatch(reference):
         raise ParseError("P-BAD-VALUE", f"reference: {reference!r}")
     details = sheet.details(is_draft=status in (IN_DEVELOPMENT, PROPOSAL), may_be_empty=status in _UNFINISHED)
-    change, log_findings = _own_change(sheet.log, version)
+    rows, roles, log_findings = _log_rows(sheet.log)
+    change = _own_change(rows, version) if sheet.log else {}
+    log, unreadable = _log(rows, roles)
     record = Record(
         reference=reference,
         version=version,
@@ -164,7 +167,7 @@ def parse(body: bytes) -> Reading:
         **change,
         **detail_values(details),
     )
-    return Reading(record=record, findings=(*sheet.panel.findings, *details.findings, *log_findings))
+    return Reading(record=record, findings=(*sheet.panel.findings, *details.findings, *log_findings, *unreadable), log=log)
 
 
 def detail_values(details: Details) -> dict[str, Any]:
@@ -183,10 +186,7 @@ def take_apart(body: bytes, *, required: Sequence[str]) -> Sheet:
 
     Raises ParseError (P-NOT-A-STANDARD, P-LOADING, P-MISSING-FIELD, P-BAD-VALUE).
     """
-    try:
-        everything = visible_lines(_tree(body))
-    except RecursionError as error:
-        raise ParseError("P-NOT-A-STANDARD", "Elements within elements without end.") from error
+    everything = lines_of(body)
     lines = [line for line in everything if not is_loading(line)]
     panel_at = find_panel(lines)
     if panel_at is None:
@@ -217,6 +217,17 @@ def take_apart(body: bytes, *, required: Sequence[str]) -> Sheet:
         log=tuple(lines[i] for i in range(log_at, len(lines)) if i not in panel.lines),
         is_partial=any(is_loading(line) and is_under(line, lines[details_at].path[:-1]) for line in everything),
     )
+
+
+def lines_of(body: bytes) -> tuple[Line, ...]:
+    """Every visible line of a page.
+
+    Raises ParseError (P-NOT-A-STANDARD, P-MISSING-FIELD) for what is no page, or only the beginning of one.
+    """
+    try:
+        return visible_lines(_tree(body))
+    except RecursionError as error:
+        raise ParseError("P-NOT-A-STANDARD", "Elements within elements without end.") from error
 
 
 def _tree(body: bytes) -> BeautifulSoup:
@@ -299,26 +310,52 @@ def _status(words: str) -> tuple[str, bool | None]:
     return known[match["status"].casefold()], match["starts"].casefold() == "paused" if match["starts"] else None
 
 
-def _own_change(lines: Sequence[Line], version: str | None) -> tuple[dict[str, Any], tuple[Finding, ...]]:
-    """The version log's row of this version; a page in revision has the row that says so, if it is the only one."""
-    if not lines:
-        return {}, ()
+def _log_rows(lines: Sequence[Line]) -> tuple[list[dict[str, str]], frozenset[str], tuple[Finding, ...]]:
+    """The words of every row of the version log by role, and the roles the log has."""
     grid = find_grid(lines, _LOG_ROLES, "version")
-    if grid is not None:
-        rows = [{role: words_of(cells) for role, cells in row.items()} for row in rows_of(grid, lines).values()]
-        findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=f"column {text[:60]}") for text in grid.unknown)
-    else:
-        rows, findings = _cards(lines), ()
+    if grid is None:
+        rows = _cards(lines)
+        return rows, frozenset(role for row in rows for role in row), ()
+    rows = [{role: words_of(cells) for role, cells in row.items()} for row in rows_of(grid, lines).values()]
+    findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=f"column {text[:60]}") for text in grid.unknown)
+    return rows, frozenset(grid.roles.values()), findings
+
+
+def _own_change(rows: Sequence[dict[str, str]], version: str | None) -> dict[str, Any]:
+    """The version log's row of this version; a page in revision has the row that says so, if it is the only one."""
     own = [row for row in rows if _is_own(row.get("version", ""), version)]
     if version is not None and len(own) != 1:
         raise ParseError("P-MISSING-FIELD", f"The version log has {len(own)} rows of {version}.")
-    if len(own) != 1:
-        return {}, findings
+    return _log_facts(own[0]) if len(own) == 1 else {}
+
+
+def _log_facts(row: dict[str, str]) -> dict[str, Any]:
     return {
-        "change_note": said(plain(own[0].get("change"))),
-        "earliest_start_on": _log_day(own[0], "earliest"),
-        "latest_start_on": _log_day(own[0], "latest"),
-    }, findings
+        "change_note": said(plain(row.get("change"))),
+        "earliest_start_on": _log_day(row, "earliest"),
+        "latest_start_on": _log_day(row, "latest"),
+    }
+
+
+def _log(rows: Sequence[dict[str, str]], roles: frozenset[str]) -> tuple[tuple[LogRow, ...], tuple[Finding, ...]]:
+    """Every row of a log that has all its columns; where one row cannot be read, none is compared."""
+    if not roles >= {"version", "change", "earliest", "latest"}:
+        return (), ()
+    log = []
+    for row in rows:
+        words = row.get("version", "")
+        try:
+            version = None if words.casefold() == _IN_REVISION else _log_version(words)
+            log.append(LogRow(version=version, **_log_facts(row)))
+        except ParseError as error:
+            return (), (Finding(rule="P-VERSION-LOG", message=f"{words[:60]}: {error.detail}"),)
+    return tuple(log), ()
+
+
+def _log_version(words: str) -> str:
+    if not words:
+        raise ParseError("P-BAD-VALUE", "a row without a version")
+    return version_number(words)
 
 
 def _cards(lines: Iterable[Line]) -> list[dict[str, str]]:

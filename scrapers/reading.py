@@ -7,16 +7,18 @@ Belongs here: the result every source's parser shares. Not here: any parser.
 
 from dataclasses import dataclass
 
+from schemas.conflict import LogRow
 from schemas.record import Record
 from schemas.rules import RULES, Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A record and what was odd about it."""
+    """A record and what was odd about it; `log` is the page's version log, empty where it has none that can be compared."""
 
     record: Record
     findings: tuple[Finding, ...] = ()
+    log: tuple[LogRow, ...] = ()
 
 
 class ParseError(Exception):

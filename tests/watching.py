@@ -13,6 +13,9 @@ from typing import Any
 
 from pipelines.capture import Captured, capture_api, capture_occupations, capture_pages
 from pipelines.comparison import find_changes
+from pipelines.conflicts import Counts as Compared
+from pipelines.conflicts import find_conflicts
+from pipelines.planner import capture_planner
 from pipelines.run import Run
 from pipelines.snapshots import Counts, take_snapshots
 from scrapers.pace import Pace
@@ -51,6 +54,9 @@ class Watch:
         self.limits = Limits()
         self.captured: dict[str, Captured] = {}
         self.counts = Counts()
+        self.compared = Compared()
+        self._latest = self._run((), None)
+        self._address = ""
 
     def see(
         self,
@@ -80,10 +86,14 @@ class Watch:
 
     def work(self) -> Rows:
         """The second half, for everything that waits; returns the new changes."""
-        run = self._run((), None)
+        run = self._latest
         with self.open() as db:
             self.counts = take_snapshots(db, run, no_progress)
             found = find_changes(db, run)
+            if "ksb_planner" in run.sources:
+                with closing(self._site()) as site:
+                    self.captured["ksb_planner"] = capture_planner(db, site, f"{self._address}/planner/{{reference}}", run, no_progress)
+            self.compared = find_conflicts(db, run, no_progress)
             for row in db.rows("SELECT run_id, observed_at FROM runs WHERE status = 'running'"):
                 status, message = run_outcome(db, row["run_id"])
                 finish_run(db, row["run_id"], finished_at=row["observed_at"], status=status, message=message)
@@ -101,18 +111,9 @@ class Watch:
 
     def _capture(self, address: str, sources: Sequence[str], only: Sequence[str] | None, at: datetime | None) -> None:
         self.runs += 1
-        run = self._run(sources, only, at)
-        site = Site(
-            address=address,
-            contact="tests@example.org",
-            version="0",
-            clock=time.monotonic,
-            sleep=lambda _: None,
-            pace=Pace(clock=time.monotonic),
-            requests_per_second=1e9,
-            limits=self.limits,
-        )
-        with closing(site), self.open() as db:
+        run = self._latest = self._run(sources, only, at)
+        self._address = address
+        with closing(self._site()) as site, self.open() as db:
             start_run(
                 db,
                 run_id=run.run_id,
@@ -125,6 +126,18 @@ class Watch:
             for source, capture in (("api", capture_api), ("page", capture_pages), ("occupation", capture_occupations)):
                 if source in sources:
                     self.captured[source] = capture(db, site, run, no_progress)
+
+    def _site(self) -> Site:
+        return Site(
+            address=self._address,
+            contact="tests@example.org",
+            version="0",
+            clock=time.monotonic,
+            sleep=lambda _: None,
+            pace=Pace(clock=time.monotonic),
+            requests_per_second=1e9,
+            limits=self.limits,
+        )
 
     @contextmanager
     def open(self) -> Iterator[Warehouse]:

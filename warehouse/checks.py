@@ -31,6 +31,9 @@ class Check:
 _FAILED_CAPTURES: Final = """
     SELECT url, outcome, reason FROM captures
     WHERE run_id = $run_id AND source = '{source}' AND outcome NOT IN ('served', 'not_modified')"""
+_DISAGREEMENTS: Final = """
+    SELECT reference, version, subject, source, value, other_source, other_value, rule, first_seen_at FROM source_conflicts
+    WHERE resolved_at IS NULL AND NOT is_explained AND rule {} ORDER BY reference, version, subject"""
 
 CHECKS: Final = (
     Check(
@@ -183,6 +186,34 @@ CHECKS: Final = (
             SELECT change_id, reference, version FROM changes
             WHERE (evidence_before IS NULL AND evidence_after IS NULL)
                OR evidence_before NOT IN (SELECT sha256 FROM evidence) OR evidence_after NOT IN (SELECT sha256 FROM evidence)""",
+    ),
+    Check(
+        name="every_second_opinion_was_served",
+        asset="ksb_planner_captures",
+        severity="warn",
+        description="Every page of the third party that was asked for answered, and could be read.",
+        sql=_FAILED_CAPTURES.format(source="ksb_planner") + " AND outcome <> 'gone'",
+    ),
+    Check(
+        name="the_sources_agree",
+        asset="source_conflicts",
+        severity="warn",
+        description="What a page or a third party says of a version is what the API says of it.",
+        sql=_DISAGREEMENTS.format("= 'X-VALUE'"),
+    ),
+    Check(
+        name="every_live_version_has_its_page",
+        asset="source_conflicts",
+        severity="warn",
+        description="Every version that the API tells as approved or in development has a page, and every page a version.",
+        sql=_DISAGREEMENTS.format("IN ('X-NO-PAGE', 'X-NO-RECORD')"),
+    ),
+    Check(
+        name="the_version_logs_agree",
+        asset="source_conflicts",
+        severity="warn",
+        description="The version log of a page lists the versions that the API tells, with the same notes and dates.",
+        sql=_DISAGREEMENTS.format("LIKE 'X-LOG-%'"),
     ),
 )
 

@@ -1,7 +1,7 @@
-"""The assets of the daily job: captures → snapshots → changes, and the published copy.
+"""The assets of the daily job: captures → snapshots → changes and conflicts, and the published copy.
 
 Belongs here: calling a step and showing what it did. Not here: the steps (pipelines.capture,
-pipelines.snapshots, pipelines.comparison, warehouse.publish). Loops live inside a step; there is no
+pipelines.snapshots, pipelines.comparison, pipelines.conflicts, warehouse.publish). Loops live inside a step; there is no
 Dagster step per page.
 """
 
@@ -15,11 +15,15 @@ import dagster as dg
 
 from pipelines.capture import Captured, capture_api, capture_occupations, capture_pages
 from pipelines.comparison import find_changes
+from pipelines.conflicts import find_conflicts
 from pipelines.defs.resources import WatchResource
+from pipelines.planner import capture_planner
 from pipelines.run import Progress, Run
 from pipelines.snapshots import take_snapshots
-from schemas.tables import CHANGES, SNAPSHOTS, Table
+from schemas.tables import CHANGES, SNAPSHOTS, SOURCE_CONFLICTS, Table
+from scrapers import ksb_planner
 from warehouse.captures import finish_run, run_outcome, start_run
+from warehouse.conflicts import unresolved
 from warehouse.ddl import column_type
 from warehouse.publish import publish
 
@@ -189,7 +193,57 @@ def standard_changes(context: dg.AssetExecutionContext, watch: WatchResource) ->
     )
 
 
-@dg.asset(group_name="publish", owners=OWNERS, kinds={"duckdb"}, freshness_policy=DAILY, deps=["standard_changes"])
+@dg.asset(group_name="capture", owners=OWNERS, kinds={"python", "beautifulsoup"}, freshness_policy=DAILY, deps=["standard_snapshots"])
+def ksb_planner_captures(
+    context: dg.AssetExecutionContext, watch: WatchResource, progress: dg.ResourceParam[Progress]
+) -> dg.MaterializeResult[None]:
+    """A second opinion: what a site that republishes the standards says of the versions in force. Facts, no prose.
+
+    Off unless it is among the sources and its address is set.
+    """
+    run = _begin(context, watch)
+    template = watch.settings().ksb_planner
+    if ksb_planner.NAME not in run.sources or template is None:
+        return _off(ksb_planner.NAME)
+    with watch.open_site(ksb_planner.root_of(template)) as site, watch.open_warehouse() as db:
+        return _captured(context, capture_planner(db, site, template, run, progress))
+
+
+@dg.asset(
+    group_name="history",
+    owners=OWNERS,
+    kinds={"duckdb"},
+    freshness_policy=DAILY,
+    deps=["standard_snapshots", "ksb_planner_captures"],
+    metadata=_schema(SOURCE_CONFLICTS),
+)
+def source_conflicts(
+    context: dg.AssetExecutionContext, watch: WatchResource, progress: dg.ResourceParam[Progress]
+) -> dg.MaterializeResult[None]:
+    """Where the sources disagree: the pages and their version logs, and a third party, each against the API.
+
+    Each side keeps its own value: nothing of it moves a snapshot or makes a change.
+    """
+    run = _begin(context, watch)
+    with watch.open_warehouse() as db:
+        counts = find_conflicts(db, run, progress)
+        still = unresolved(db)
+        total = db.rows("SELECT count(*) AS n FROM source_conflicts")[0]["n"]
+    columns = ("reference", "version", "subject", "other_source", "value", "other_value", "rule", "first_seen_at")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": total,
+            "compared": counts.compared,
+            "opened": counts.opened,
+            "resolved": counts.resolved,
+            "open": len(still),
+            "explained": sum(row["is_explained"] for row in still),
+            "disagreements": dg.MetadataValue.md(markdown_table([row for row in still if not row["is_explained"]], columns)),
+        }
+    )
+
+
+@dg.asset(group_name="publish", owners=OWNERS, kinds={"duckdb"}, freshness_policy=DAILY, deps=["standard_changes", "source_conflicts"])
 def published_warehouse(context: dg.AssetExecutionContext, watch: WatchResource) -> dg.MaterializeResult[None]:
     """The copy that everyone reads: it replaces the last one atomically and is never locked."""
     run = _begin(context, watch)

@@ -32,6 +32,7 @@ class WatchResource(dg.ConfigurableResource["WatchResource"]):
     contact: str | None = None
     sources: list[str] | None = None
     requests_per_second: float | None = None
+    ksb_planner: str | None = None
     only: list[str] | None = None
     observed_at: str | None = None
 
@@ -60,17 +61,18 @@ class WatchResource(dg.ConfigurableResource["WatchResource"]):
         )
 
     @contextmanager
-    def open_site(self) -> Iterator[Site]:
-        """The polite session. Raises dg.Failure where nobody says who is asking."""
+    def open_site(self, address: str | None = None) -> Iterator[Site]:
+        """The polite session, with the site to watch or another one. Raises dg.Failure where nobody says who is asking."""
         settings = self.settings()
-        is_local = urlsplit(settings.site).hostname in _LOOPBACK
+        address = address or settings.site
+        is_local = urlsplit(address).hostname in _LOOPBACK
         if not settings.contact and not is_local:
             raise dg.Failure(
                 "Say who is asking: set STANDARDS_WATCH_CONTACT (or --contact) to an address the publisher can write to.",
                 allow_retries=False,
             )
         site = Site(
-            address=settings.site,
+            address=address,
             contact=settings.contact or "loopback test",
             version=version("standards-watch"),
             clock=time.monotonic,

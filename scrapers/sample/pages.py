@@ -6,13 +6,15 @@ the prose fields: those are the publisher's own HTML, escaped once on their way 
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 Record = Mapping[str, Any]
 
 _NONCE: Final = 'nonce=""'
 _FORM_FIELD: Final = 'name="__RequestVerificationToken" value=""'
+_LONDON: Final = ZoneInfo("Europe/London")
 _TABS: Final = ("OccupationalStandard", "AssessmentPlan", "Funding")
 _LISTS: Final = (
     ("Knowledge", "K", "knowledges", "knowledgeId", "mappedKnowledge"),
@@ -44,6 +46,61 @@ def occupation_page(record: Record) -> str:
         ("Regulated occupation", "Yes" if record.get("regulated") else "No"),
     ]
     return _page(record["title"], _panel(facts) + _details(record))
+
+
+def planner_page(record: Record) -> str:
+    """What a third party makes of a version in force: its own words, lists cut short, and dates that lose a day in summer."""
+    lists = {heading: record.get(name) or [] for heading, _, name, *_ in _LISTS}
+    counts = {heading: len(items) for heading, items in lists.items()}
+    reference, title = record["referenceNumber"].strip(), record["title"]
+    months, funding = record.get("typicalDuration"), record.get("maxFunding")
+    band = f", with a maximum funding band of £{funding:,}" if funding else ""
+    duties = record.get("duties") or []
+    facts = (
+        ("Version", f"{record['version']}</dd>\n<dd>{_text(record.get('change'))}"),
+        ("Last changed", _utc_day(record.get("changedDate"))),
+        ("Earliest start", _utc_day(record.get("earliestStartDate"))),
+        ("Approved for delivery", _utc_day(record.get("approvedForDelivery"))),
+        ("EQA Provider", _text((record.get("eQAProvider") or {}).get("providerName"))),
+        ("Sector Subject Area", _text(record.get("ssa2"))),
+        ("Trailblazer", _text(record.get("tbReference"))),
+        ("Last checked", "1 Jun 2026"),
+    )
+    parts = [
+        f"<h2>In short</h2><p>A {_text(title)} Level {record['level']} apprenticeship prepares people for work that nobody does.</p>",
+        f"<h2>Our guide</h2><p>Get the {reference} Delivery Guide</p><p>From £9.99</p>",
+        "<h2>Knowledge, Skills &amp; Behaviours</h2>",
+        *(
+            f"<h3>{heading}</h3><span>{len(items)}</span><ul>{''.join(_cut_short(letter, items))}</ul>"
+            for (heading, items), (_, letter, *_) in zip(lists.items(), _LISTS, strict=True)
+        ),
+        f"<h2>Duties ({len(duties)})</h2>" + "".join(f"<p>{_text(duty['dutyDetail'])}</p>" for duty in duties) if duties else "",
+        "<h2>Version &amp; Source</h2>\n<dl>"
+        + "\n".join(f"<dt>{label}</dt>\n<dd>{value}</dd>" for label, value in facts if value)
+        + "</dl>",
+        "<h2>Frequently Asked Questions</h2>",
+        f"<h3>What is in the {reference} standard?</h3><p>The {_text(title)} apprenticeship has {counts['Knowledge']} knowledge items, "
+        f"{counts['Skills']} skills, and {counts['Behaviours']} behaviours that apprentices must demonstrate.</p>",
+        f"<h3>How long is it?</h3><p>The typical duration is {months} months{band}.</p>" if months else "",
+    ]
+    return _page(title, "\n".join(part for part in parts if part))
+
+
+def _cut_short(letter: str, items: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    for number, item in enumerate(items[:5], 1):
+        words = html.unescape(item["detail"])
+        yield f"<li>{letter}{number}: {html.escape(words if len(words) <= 60 else words[:60] + '...')}</li>"
+    if len(items) > 5:
+        yield f"<li>+ {len(items) - 5} more items</li>"
+
+
+def _utc_day(value: str | None) -> str:
+    """The day as a machine in UTC prints a London midnight: in summer the one before."""
+    if not value or value.startswith("0001"):
+        return ""
+    day = _date(value)
+    shown = datetime(day.year, day.month, day.day, tzinfo=_LONDON).astimezone(UTC)
+    return f"{shown.day} {shown:%b %Y}"
 
 
 def not_found_page() -> str:

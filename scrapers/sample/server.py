@@ -11,6 +11,7 @@ the records say (records, nights). Any list of nights of API records can be serv
     /apprenticeships/st9001-in-revision      a new version that is not live yet
     /apprenticeship-standards/a-title-v1-2   the same page, where a record still gives it the address of years ago
     /occupations/OCC9001
+    /planner/st9001                          the version in force, as a third party would republish it
 """
 
 import contextlib
@@ -35,7 +36,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from scrapers.sample.nights import three_nights
-from scrapers.sample.pages import base_page, fresh, not_found_page, occupation_page, standard_page
+from scrapers.sample.pages import base_page, fresh, not_found_page, occupation_page, planner_page, standard_page
 from scrapers.sample.records import ApiRecord, sample_records
 
 Record = Mapping[str, Any]
@@ -254,6 +255,8 @@ class _Night:
             return _answer(orjson.dumps(record), _JSON, status=HTTPStatus.OK if record else HTTPStatus.NOT_FOUND)
         if parent == "/occupations" and (record := self._in_force(self._occupations.get(name.upper(), ""))):
             return _answer(occupation_page(record).encode(), _HTML)
+        if parent == "/planner" and (record := self._in_force(name)):
+            return _answer(planner_page(record).encode(), _HTML)
         if record := self._pages.get(path) or (self._in_force(name) if parent == "/apprenticeships" else None):
             reference = record["referenceNumber"].strip()
             show = standard_page if view.lower() == "standard" else base_page
