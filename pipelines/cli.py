@@ -25,6 +25,7 @@ from pipelines.settings import Settings, origin, settings_with
 from schemas.events import EVENTS, SEVERITIES
 from schemas.tables import REFERENCE_RE
 from warehouse import quarantine, read
+from warehouse.conflicts import unresolved
 from warehouse.database import BEFORE_REBUILD, WarehouseBusyError, WarehouseError, open_warehouse, put_in_place
 from warehouse.evidence import EvidenceError, read_body
 from warehouse.incidents import open_incidents
@@ -54,7 +55,8 @@ Contact = Annotated[
 def run(
     data: Data = None,
     source: Annotated[
-        list[str] | None, typer.Option("--source", help="What to read: api, page, occupation or all; may be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option("--source", help="What to read: api, page, occupation, ksb_planner or all; may be repeated.", show_default=False),
     ] = None,
     site: Annotated[str | None, typer.Option("--site", help="Address of the site.", show_default=False)] = None,
     only: Annotated[str | None, typer.Option("--only", help="Only these standards: ST0128,ST0004.", show_default=False)] = None,
@@ -154,14 +156,17 @@ def show(
     as_of: Annotated[str | None, typer.Option("--as-of", help="As it was known at this day or moment (UTC).", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
-    """One standard: facts, KSBs, duties and which duty needs which KSB."""
+    """One standard: facts, KSBs, duties, which duty needs which KSB, and what the sources disagree on."""
     with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
         row = _version(reader, reference.upper(), version, as_of)
         content = read.content(reader, row["snapshot_id"])
+        found = unresolved(reader, row["reference"], _moment(as_of, is_end_of_day=True))
+        found = [conflict for conflict in found if conflict["version"] in (row["version"], None)]
     if as_json:
-        terminal.print_json(row | content)
+        terminal.print_json(row | content | {"source_conflicts": found})
     else:
         terminal.show_version(row, content)
+        terminal.show_conflicts([conflict for conflict in found if not conflict["is_explained"]])
 
 
 @app.command("diff")
@@ -496,6 +501,7 @@ def _examine(settings: Settings) -> Any:
             counts = read.tally(reader)
             newest = newest or read.runs(reader, 1)
             incidents = open_incidents(reader)
+            disagreements = [row for row in unresolved(reader) if not row["is_explained"]]
     except WarehouseError as error:
         yield {"what": "published", "is_good": None, "finding": str(error)}
         return
@@ -519,4 +525,12 @@ def _examine(settings: Settings) -> Any:
             "what": "stale",
             "is_good": False,
             "finding": f"{counts['stale']:,} versions could not be checked by the last run that tried",
+        }
+    if disagreements:
+        named = ", ".join(dict.fromkeys(row["reference"] for row in disagreements))
+        yield {
+            "what": "sources",
+            "is_good": None,
+            "finding": f"they disagree on {len(disagreements):,} points, of {named if len(named) <= 60 else named[:60].rpartition(',')[0] + ', …'}; "
+            "`standards-watch show` lists them, and the table source_conflicts",
         }

@@ -40,8 +40,6 @@ _OTHERS: Final = ("page", "occupation", ksb_planner.NAME)
 _LIVE: Final = frozenset({APPROVED, IN_DEVELOPMENT})
 _OF_THE_LOG: Final = frozenset({"X-LOG-ROW", "X-LOG-MISSING", "X-LOG-UNKNOWN"})
 _SAYS: Final = tuple(field.name for field in fields(Conflict))
-# Why a version has no page: what its address answered.
-_NO_PAGE: Final = {"absent": "there is no such page", "elsewhere": "its address shows another version", "unasked": "it has no address"}
 Sides = Mapping[str, Mapping[str, Side]]
 # A disagreement and the evidence of the other side that shows it.
 Told = tuple[Conflict, str | None]
@@ -164,14 +162,17 @@ def judge(pair: Pair, stored: Mapping[str, bytes]) -> dict[Conflict, str | None]
 def _missing(pair: Pair) -> Iterator[Told]:
     """Versions that the API tells and no page shows, and the other way round."""
     for version, ours in pair.ours.items():
-        theirs = pair.theirs.get(version)
-        state = theirs.state if theirs else "unasked"
-        if ours.state == "checked" and ours.status in _LIVE and state in _NO_PAGE:
-            is_shared = state != "absent" and any(
-                other.version != version and other.state == "checked" and _path(other) == _path(ours) for other in pair.ours.values()
-            )
-            rule = "X-SHARED-PAGE" if is_shared and _path(ours) else "X-NO-PAGE"
-            yield Conflict(version=version, subject="page", value=ours.status, other_value=_NO_PAGE[state], rule=rule), None
+        state = pair.theirs[version].state if version in pair.theirs else "unasked"
+        if ours.state == "checked" and ours.status in _LIVE and state not in ("checked", "stale"):
+            path = _path(ours)
+            sharing = [other for other in pair.ours.values() if other is not ours and other.state == "checked" and _path(other) == path]
+            if not path:
+                answer, rule = "it has no address", "X-NO-PAGE"
+            elif state == "absent":
+                answer, rule = "there is no such page", "X-NO-PAGE"
+            else:
+                answer, rule = "its address shows another version", "X-SHARED-PAGE" if sharing else "X-NO-PAGE"
+            yield Conflict(version=version, subject="page", value=ours.status, other_value=answer, rule=rule), None
     for version, theirs in pair.theirs.items():
         if theirs.state == "checked" and (version not in pair.ours or pair.ours[version].state == "absent"):
             conflict = Conflict(version=version, subject="record", value=None, other_value=theirs.status, rule="X-NO-RECORD")

@@ -154,6 +154,22 @@ def show_version(row: dict[str, Any], content: dict[str, list[dict[str, Any]]]) 
         )
 
 
+def show_conflicts(rows: Sequence[dict[str, Any]]) -> None:
+    """What the sources disagree on, each side with its own value."""
+    if rows:
+        console.print(Text("\nSources disagree on", "bold"))
+        _show_items(
+            [
+                (
+                    row["subject"],
+                    f"{row['source']}: {row['value'] or 'nothing'}\n{row['other_source']}: {row['other_value'] or 'nothing'}",
+                    (),
+                )
+                for row in rows
+            ]
+        )
+
+
 def show_facts(facts: dict[str, Any]) -> None:
     """Names and values, without what is empty."""
     table = Table(box=None, show_header=False, pad_edge=False)

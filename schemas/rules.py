@@ -96,6 +96,7 @@ RULES: Final[dict[str, Rule]] = {
         ),
         Rule(code="X-VALUE", outcome="flag", sentence="Two sources say different things of one version."),
         Rule(code="X-SUMMER-TIME", outcome="note", sentence="A summer date is one day early: a midnight in London, printed in UTC."),
+        Rule(code="X-MORE-NOTICES", outcome="note", sentence="A page shows all of the API's banners, and notices of its own."),
         Rule(code="X-NO-PAGE", outcome="flag", sentence="A version that the API tells as approved or in development has no page."),
         Rule(code="X-SHARED-PAGE", outcome="note", sentence="Two versions share the address of one page, which shows the other one."),
         Rule(code="X-NO-RECORD", outcome="flag", sentence="A page shows a version that the API does not tell."),

@@ -7,6 +7,7 @@ A source that says nothing of a column is silent, not of another opinion: pages 
 third party shows a few facts.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
@@ -26,6 +27,8 @@ _ECHOES: Final = ("changed_on", "approved_on")
 _COLUMNS: Final = {"starts_paused": "is_paused_for_starts", "starts_resumed": "is_paused_for_starts", "notice_changed": "notice"}
 _TRUNCATED: Final = ("...", "…")
 _COUNTS: Final = {"knowledge_count": "K", "skill_count": "S", "behaviour_count": "B"}
+# Lines end where a source likes, and a link can take the space before a full stop into it.
+_SPACE_RE: Final = re.compile(r"[;\s]+")
 _NAMES: Final = ("reference", "version", "last_checked_on")
 REVISION: Final = "revised version"
 
@@ -37,11 +40,18 @@ def compare_records(ours: Record, theirs: Record) -> Iterator[Conflict]:
     for difference in compare(ours, replace(theirs, **silent, content=content)):
         if _is_said(difference, content):
             subject = difference.subject or _COLUMNS.get(difference.event, "status")
-            yield _value(ours, subject, difference.before, difference.after)
+            rule = "X-MORE-NOTICES" if difference.event == "notice_changed" and _shows_all(ours.notice, theirs.notice) else "X-VALUE"
+            yield Conflict(version=ours.version, subject=subject, value=difference.before, other_value=difference.after, rule=rule)
     for column in _ECHOES:
         one, other = getattr(ours, column), getattr(theirs, column)
         if other is not None and one != other:
-            yield _value(ours, column, as_text(one), as_text(other))
+            yield Conflict(version=ours.version, subject=column, value=as_text(one), other_value=as_text(other), rule="X-VALUE")
+
+
+def _shows_all(ours: str | None, theirs: str | None) -> bool:
+    """Whether every banner stands among the notices of a page, which has sentences that the API never tells, and parts them otherwise."""
+    shown = _SPACE_RE.sub("", theirs or "")
+    return all(_SPACE_RE.sub("", banner) in shown for banner in (ours or "").split(";"))
 
 
 def _is_said(difference: Difference, theirs: Content) -> bool:
@@ -132,7 +142,3 @@ def is_summer_shift(day: date, shown: date) -> bool:
     """
     midnight = datetime(day.year, day.month, day.day, tzinfo=_LONDON)
     return shown == day - timedelta(days=1) and midnight.utcoffset() == timedelta(hours=1)
-
-
-def _value(ours: Record, subject: str, value: str | None, other_value: str | None) -> Conflict:
-    return Conflict(version=ours.version, subject=subject, value=value, other_value=other_value, rule="X-VALUE")
