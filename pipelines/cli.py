@@ -527,10 +527,8 @@ def _examine(settings: Settings) -> Any:
             "finding": f"{counts['stale']:,} versions could not be checked by the last run that tried",
         }
     if disagreements:
-        named = ", ".join(dict.fromkeys(row["reference"] for row in disagreements))
-        yield {
-            "what": "sources",
-            "is_good": None,
-            "finding": f"they disagree on {len(disagreements):,} points, of {named if len(named) <= 60 else named[:60].rpartition(',')[0] + ', …'}; "
-            "`standards-watch show` lists them, and the table source_conflicts",
-        }
+        references = list(dict.fromkeys(row["reference"] for row in disagreements))
+        named = ", ".join(references[:5]) + (f" and {len(references) - 5:,} more" if len(references) > 5 else "")
+        points = f"{len(disagreements):,} point{'s' if len(disagreements) > 1 else ''}"
+        finding = f"they disagree on {points}, of {named}; `standards-watch show` says what each tells"
+        yield {"what": "sources", "is_good": None, "finding": finding}

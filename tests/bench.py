@@ -24,6 +24,7 @@ from bs4 import BeautifulSoup
 
 from pipelines.capture import capture_api
 from pipelines.comparison import find_changes
+from pipelines.conflicts import find_conflicts
 from pipelines.run import Run
 from pipelines.snapshots import take_snapshots
 from scrapers import page
@@ -81,6 +82,7 @@ def night(db: Warehouse, site: Site, data: Path, number: int) -> None:
     capture_api(db, site, run, no_progress)
     take_snapshots(db, run, no_progress)
     find_changes(db, run)
+    find_conflicts(db, run, no_progress)
 
 
 def main() -> None:

@@ -23,6 +23,6 @@ def watch(tmp_path: Path) -> Watch:
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests do not depend on who runs them."""
-    for name in ("DATA", "SITE", "CONTACT", "SOURCES", "REQUESTS_PER_SECOND"):
+    for name in ("DATA", "SITE", "CONTACT", "SOURCES", "REQUESTS_PER_SECOND", "KSB_PLANNER"):
         monkeypatch.delenv(f"STANDARDS_WATCH_{name}", raising=False)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from pipelines.changes.severity import RULES
 from pipelines.cli import app
 from pipelines.settings import PREFIX, Settings
+from schemas.rules import RULES as CODED
 from schemas.tables import TABLES
 from warehouse.views import VIEWS
 
@@ -40,6 +41,12 @@ def test_every_command_has_help(command: str) -> None:
 def test_the_rules_are_the_readme_s_table() -> None:
     rows = re.findall(r"^\| `(R-[A-Z-]+)` \| (\w+) \| (.+) \|$", README, re.MULTILINE)
     assert rows == [(rule.code, rule.severity, rule.sentence) for rule in RULES.values()]
+
+
+def test_the_rules_between_sources_are_the_readme_s_table() -> None:
+    rows = re.findall(r"^\| `(X-[A-Z-]+)` \| (\w+) \| (.+) \|$", README, re.MULTILINE)
+    between = [rule for rule in CODED.values() if rule.outcome in ("flag", "note")]
+    assert rows == [(rule.code, "yes" if rule.outcome == "flag" else "no", rule.sentence) for rule in between]
 
 
 def test_the_readme_names_only_tables_and_views_there_are() -> None:

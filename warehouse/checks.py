@@ -195,6 +195,16 @@ CHECKS: Final = (
         sql=_FAILED_CAPTURES.format(source="ksb_planner") + " AND outcome <> 'gone'",
     ),
     Check(
+        name="every_disagreement_names_its_evidence",
+        asset="source_conflicts",
+        severity="error",
+        description="The bytes behind a disagreement are in the evidence store.",
+        sql="""
+            SELECT conflict_id, reference, version, rule FROM source_conflicts
+            WHERE (evidence_sha256 IS NULL AND other_evidence_sha256 IS NULL)
+               OR evidence_sha256 NOT IN (SELECT sha256 FROM evidence) OR other_evidence_sha256 NOT IN (SELECT sha256 FROM evidence)""",
+    ),
+    Check(
         name="the_sources_agree",
         asset="source_conflicts",
         severity="warn",

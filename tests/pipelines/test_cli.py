@@ -10,7 +10,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipelines.cli import app
+from scrapers.sample.pages import standard_page
 from scrapers.sample.server import Fault, SampleSite, sample_nights
+from tests.watching import sample
 from warehouse.lock import only_writer
 
 API = "/api/apprenticeshipstandards"
@@ -121,7 +123,7 @@ def test_run_needs_a_contact_for_any_site_but_a_local_one(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("run", "--source", "everything"), "there are api, page, occupation"),
+        (("run", "--source", "everything"), "there are api, page, occupation, ksb_planner"),
         (("run", "--site", "skillsengland"), "site"),
         (("run", "--observed-at", "yesterday"), "2026-08-13"),
         (("changes", "--since", "yesterday"), "2026-08-13"),
@@ -163,6 +165,41 @@ def test_changes_and_show(shell: Shell) -> None:
     assert "Knowledge" in text
     assert "Duty 1" in text
     assert shell("show", "ST0000").exit_code == 2
+
+
+def test_show_says_what_the_sources_disagree_on(shell: Shell) -> None:
+    versions = [record for record in sample() if record["referenceNumber"] == "ST9001"]
+    page = standard_page(versions[-1] | {"maxFunding": 1}, versions, versions[-1]).encode()
+    shell.site.misbehave(Fault(path="/apprenticeships/st9001", status=200, body=page))
+    shell.run("--only", "ST9001", "--observed-at", "2026-06-08")
+    conflicts = shell.json("show", "ST9001")["source_conflicts"]
+    assert [(row["subject"], row["other_source"], row["other_value"]) for row in conflicts] == [("max_funding_gbp", "page", "1")]
+    text = " ".join(shell("show", "ST9001").stdout.split())
+    assert "Sources disagree on max_funding_gbp api: " in text
+    assert "page: 1" in text
+    assert shell.json("show", "ST9001", "--as-of", "2026-06-08T12:00:00")["source_conflicts"] == conflicts
+    state = {row["what"]: row["finding"] for row in json.loads(shell("doctor", "--json").stdout)["state"]}
+    assert state["sources"].startswith("they disagree on 1 point, of ST9001")
+    shell.site.behave()
+    shell.run("--only", "ST9001", "--observed-at", "2026-06-09")
+    assert shell.json("show", "ST9001")["source_conflicts"] == []
+    assert "disagree" not in shell("show", "ST9001").stdout
+    assert shell.json("show", "ST9001", "--as-of", "2026-06-08")["source_conflicts"][0]["resolved_at"]
+
+
+def test_a_third_party_is_asked_only_where_its_address_is_set(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = shell.run("--source", "api", "--source", "ksb_planner")
+    assert done.exit_code == 2
+    assert "STANDARDS_WATCH_KSB_PLANNER" in " ".join(done.output.replace("│", " ").split())
+    monkeypatch.setenv("STANDARDS_WATCH_KSB_PLANNER", f"{shell.site.url}/planner/{{reference}}")
+    assert shell.run("--source", "api").exit_code == 0
+    assert not any(request.path.startswith("/planner") for request in shell.site.requests)
+    done = shell.run("--source", "api", "--source", "ksb_planner", "--only", "ST9003")
+    assert done.exit_code == 0, done.output
+    assert [request.path for request in shell.site.requests if request.path.startswith("/planner")] == ["/planner/st9003"]
+    found = shell.json("show", "ST9003")["source_conflicts"]
+    assert {(row["rule"], row["is_explained"]) for row in found} == {("X-SUMMER-TIME", True)}
+    assert "disagree" not in shell("show", "ST9003").stdout
 
 
 def test_doctor(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,9 @@ def test_the_graph() -> None:
         "occupation_captures": ["api_capture"],
         "standard_snapshots": ["api_capture", "occupation_captures", "page_captures"],
         "standard_changes": ["standard_snapshots"],
-        "published_warehouse": ["standard_changes"],
+        "ksb_planner_captures": ["standard_snapshots"],
+        "source_conflicts": ["ksb_planner_captures", "standard_snapshots"],
+        "published_warehouse": ["source_conflicts", "standard_changes"],
     }
 
 

@@ -18,7 +18,7 @@ from schemas.events import EVENTS, SEVERITIES, Family
 from schemas.frames import content_frames, frame, snapshot_frame
 from schemas.record import APPROVED, ATTRIBUTES, Content, Duty, Ksb, Record, Snapshot
 from schemas.rules import RULES
-from schemas.tables import SNAPSHOTS, SOURCES, TABLES, Table, comparisons
+from schemas.tables import SECOND_OPINIONS, SNAPSHOTS, SOURCES, TABLES, Table, comparisons
 from scrapers.api import KEYS
 
 NOW = datetime(2026, 6, 8, 5, tzinfo=UTC).replace(tzinfo=None)
@@ -36,6 +36,8 @@ CONSTRAINED: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
         ("before_snapshot_id", "after_snapshot_id", "change_id", "reverts", "quarantine_id", "incident_id"), ([DIGEST], NO_DIGESTS)
     ),
     **dict.fromkeys(("sha256", "evidence_sha256", "evidence_before", "evidence_after"), ([SHA256], NO_SHA256S)),
+    **dict.fromkeys(("conflict_id", "basis"), ([DIGEST], NO_DIGESTS)),
+    "other_evidence_sha256": ([SHA256], NO_SHA256S),
     **dict.fromkeys(("title", "content_ksbs.text", "summary"), (["x"], [""])),
     **dict.fromkeys(("size_bytes", "offset_bytes", "absences", "knowledge_count", "skill_count", "behaviour_count"), ([0, 1], [-1])),
     **dict.fromkeys(("duty_count",), ([0, 1], [-1])),
@@ -44,6 +46,11 @@ CONSTRAINED: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
     "reference": (["ST9001", "FA0001", "AU0009"], NO_REFERENCES),
     **dict.fromkeys(("version", "from_version", "to_version"), (["0.0", "1.0", "1.11", "10.0"], NO_VERSIONS)),
     "source": (SOURCES, ["", "API", "ksb_planner"]),
+    **dict.fromkeys(
+        ("captures.source", "source_conflicts.source", "other_source", "source_comparisons.source"),
+        ([*SOURCES, *SECOND_OPINIONS], ["", "API", "planner"]),
+    ),
+    "source_conflicts.subject": (["K1", "Duty 3 → K17"], [""]),
     "code": (["K1", "S17", "B120"], ["", "K", "K0", "K01", "T1", "k1", "K1 "]),
     "level": ([1, 8], [0, 9]),
     "outcome": (["served", "not_modified", "gone", "unreachable", "refused"], ["", "missing"]),
@@ -72,6 +79,7 @@ CONSTRAINED: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
         ["", "P-UNKNOWN-FIELD", "S-SOURCE-DOWN", "C-GONE", "C-WRONG-304", "X-UNKNOWN"],
     ),
     "findings.rule": (["P-UNKNOWN-FIELD", "P-REPEATED-ID"], ["", "P-BAD-VALUE", "C-GONE", "C-WRONG-304", "X-UNKNOWN"]),
+    "source_conflicts.rule": (["X-VALUE", "X-SUMMER-TIME"], ["", "P-BAD-VALUE", "P-UNKNOWN-FIELD", "X-UNKNOWN"]),
 }
 FREE: dict[pl.DataType, Any] = {
     pl.String(): "x",
@@ -333,8 +341,9 @@ def test_a_rule_is_declared_once_with_a_code_an_outcome_and_a_sentence() -> None
     assert declared(schemas.rules, r'Rule\(\s*code="([^"]+)"') == list(RULES)
     for code, rule in RULES.items():
         assert rule.code == code
-        assert re.fullmatch(r"[CPGS](-[A-Z0-9]+)+", code)
-        assert rule.outcome in {"C": ("stale", "distrust"), "S": ("incident",)}.get(code[0], ("hold", "warn"))
+        assert re.fullmatch(r"[CPGSX](-[A-Z0-9]+)+", code)
+        due = {"C": ("stale", "distrust"), "S": ("incident",), "X": ("flag", "note")}
+        assert rule.outcome in due.get(code[0], ("hold", "warn"))
         assert rule.sentence.endswith(".")
     assert len({rule.sentence for rule in RULES.values()}) == len(RULES)
 
@@ -343,6 +352,8 @@ def test_a_rule_is_declared_once_with_a_code_an_outcome_and_a_sentence() -> None
     ("outcome", "codes"),
     [
         ("warn", {"P-UNKNOWN-FIELD", "P-MAPPED-ID-MISSING", "P-REPEATED-ID", "P-REPEATED-RECORD"}),
+        ("note", {"X-SUMMER-TIME", "X-MORE-NOTICES", "X-SHARED-PAGE"}),
+        ("flag", {"X-VALUE", "X-NO-PAGE", "X-NO-RECORD", "X-LOG-ROW", "X-LOG-MISSING", "X-LOG-UNKNOWN"}),
         ("hold", {"P-NOT-JSON", "P-NOT-A-STANDARD", "P-MISSING-FIELD", "P-BAD-VALUE", "G-SCHEMA", "G-ANOTHER-STANDARD", "G-WHICH-VERSION"}),
     ],
 )
