@@ -38,7 +38,8 @@ from warehouse.snapshots import bodies
 _COMPARED_BY: Final = "conflicts-1"
 _OTHERS: Final = ("page", "occupation", ksb_planner.NAME)
 _LIVE: Final = frozenset({APPROVED, IN_DEVELOPMENT})
-_OF_THE_LOG: Final = frozenset({"X-LOG-ROW", "X-LOG-MISSING", "X-LOG-UNKNOWN"})
+# Any page of a standard can show its log, and any record that cannot be read may be the one that is missed.
+_OF_THE_STANDARD: Final = frozenset({"X-NO-RECORD", "X-LOG-ROW", "X-LOG-MISSING", "X-LOG-UNKNOWN"})
 _SAYS: Final = tuple(field.name for field in fields(Conflict))
 Sides = Mapping[str, Mapping[str, Side]]
 # A disagreement and the evidence of the other side that shows it.
@@ -173,8 +174,9 @@ def _missing(pair: Pair) -> Iterator[Told]:
             else:
                 answer, rule = "its address shows another version", "X-SHARED-PAGE" if sharing else "X-NO-PAGE"
             yield Conflict(version=version, subject="page", value=ours.status, other_value=answer, rule=rule), None
+    is_whole = not any(side.state == "stale" for side in pair.ours.values())
     for version, theirs in pair.theirs.items():
-        if theirs.state == "checked" and (version not in pair.ours or pair.ours[version].state == "absent"):
+        if is_whole and theirs.state == "checked" and (version not in pair.ours or pair.ours[version].state == "absent"):
             conflict = Conflict(version=version, subject="record", value=None, other_value=theirs.status, rule="X-NO-RECORD")
             yield conflict, theirs.evidence_sha256
 
@@ -233,8 +235,8 @@ def _settle(run: Run, pair: Pair, found: Mapping[Conflict, str | None], known: S
 
 
 def _is_over(pair: Pair, conflict: Conflict) -> bool:
-    """Whether both sides were asked: any page can show the log, and a third party any version."""
-    if conflict.rule in _OF_THE_LOG or pair.source == ksb_planner.NAME:
+    """Whether both sides were asked; a third party can show any version."""
+    if conflict.rule in _OF_THE_STANDARD or pair.source == ksb_planner.NAME:
         return not pair.stale
     return conflict.version not in pair.stale
 

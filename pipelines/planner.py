@@ -34,17 +34,19 @@ def capture_planner(db: Warehouse, site: Site, template: str, run: Run, progress
         if unanswered < _UNANSWERED_UNTIL_GIVEN_UP:
             capture, facts = _read(site, url, target)
         else:
-            capture, facts = Capture(url=url, outcome="unreachable", reason=_GIVEN_UP), None
+            capture, facts = Capture(url=url, outcome="unreachable", rule="C-DEFERRED", reason=_GIVEN_UP), None
         unanswered = unanswered + 1 if capture.outcome == "unreachable" else 0
         # What a third party does not have is no failure.
         if capture.outcome not in ("served", "gone"):
             failures.append(capture)
-        waiting.append((_row(run, capture, target), facts))
+        waiting.append((_row(run, url, capture, target), facts))
         if len(waiting) == _KEPT_TOGETHER or done == len(targets):
             new_bodies += keep_facts(db, run.evidence, waiting)
             waiting = []
         progress(ksb_planner.NAME, done, len(targets))
-    return Captured(asked=len(targets), versions=len(targets) - len(failures), new_bodies=new_bodies, failures=tuple(failures))
+    return Captured(
+        asked=len(targets), versions=len(targets) - len(failures), new_bodies=new_bodies, failures=tuple(failures), notes=site.notes
+    )
 
 
 def _read(site: Site, url: str, target: InForce) -> tuple[Capture, bytes | None]:
@@ -56,25 +58,26 @@ def _read(site: Site, url: str, target: InForce) -> tuple[Capture, bytes | None]
     try:
         facts = ksb_planner.parse(capture.body)
         if facts.reference != target.reference:
-            raise ParseError("G-ANOTHER-STANDARD", f"{url} shows {facts.reference}, not {target.reference}.")
+            raise ParseError("P-BAD-VALUE", f"reference: it shows {facts.reference}, not {target.reference}.")
     except ParseError as error:
-        return replace(capture, outcome="refused", reason=f"{error.rule}: {error}"), None
+        return replace(capture, outcome="refused", rule=error.rule, reason=str(error)), None
     return capture, ksb_planner.evidence(facts)
 
 
-def _row(run: Run, capture: Capture, target: InForce) -> dict[str, Any]:
+def _row(run: Run, url: str, capture: Capture, target: InForce) -> dict[str, Any]:
     return {
         "capture_id": digest([run.run_id, ksb_planner.NAME, target.reference]),
         "run_id": run.run_id,
         "source": ksb_planner.NAME,
         "reference": target.reference,
         "version": target.version,
-        "url": capture.url,
+        "url": url,
         "captured_at": run.observed_at,
         "outcome": capture.outcome,
         "status_code": capture.status_code,
         "size_bytes": len(capture.body) if capture.outcome == "served" else None,
         "etag": capture.etag,
+        "rule": capture.rule,
         "reason": capture.reason,
         "is_complete": False,
     }

@@ -25,7 +25,8 @@ class Side:
     """How a source stands with a version in one run; what is not `checked` has nothing to compare.
 
     stale: it could not be checked. absent: the source proved that it is not there. elsewhere: its address was
-    served and shows another version. unasked: the source was not asked for it.
+    served and shows another version. unasked: the source was not asked for it. The version of a record that
+    cannot be placed is ''.
     """
 
     reference: str
@@ -79,8 +80,8 @@ def sides(db: Warehouse, source: str, run_id: str, at: datetime) -> list[Side]:
         """
         WITH asked AS (SELECT reference, version, any_value(outcome) AS outcome FROM captures
                        WHERE run_id = $run_id AND source = $source AND reference IS NOT NULL GROUP BY ALL),
-             held AS (SELECT DISTINCT reference, version FROM quarantine
-                      WHERE last_run_id = $run_id AND source = $source AND status <> 'released'),
+             held AS (SELECT DISTINCT reference, coalesce(version, '') AS version FROM quarantine
+                      WHERE last_run_id = $run_id AND source = $source AND status <> 'released' AND reference IS NOT NULL),
              watched AS (FROM watched_versions WHERE source = $source),
              named AS (SELECT reference, version FROM watched UNION SELECT reference, version FROM asked UNION FROM held)
         SELECT reference, version,
@@ -92,7 +93,7 @@ def sides(db: Warehouse, source: str, run_id: str, at: datetime) -> list[Side]:
             s.status, s.page_url, s.change_note, s.earliest_start_on, s.latest_start_on, s.record_id, w.evidence_sha256, w.parser_version
         FROM named LEFT JOIN watched w USING (reference, version) LEFT JOIN snapshots s USING (snapshot_id, reference, version)
         LEFT JOIN asked a USING (reference, version) LEFT JOIN held h USING (reference, version)
-        ORDER BY reference, [CAST(part AS INTEGER) FOR part IN string_split(version, '.')]""",
+        ORDER BY reference, [TRY_CAST(part AS INTEGER) FOR part IN string_split(version, '.')]""",
         {"run_id": run_id, "source": source, "at": at},
     )
     return [Side(**row) for row in rows]

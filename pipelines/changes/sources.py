@@ -68,8 +68,8 @@ def _is_said(difference: Difference, theirs: Content) -> bool:
 def compare_log(log: Sequence[LogRow], records: Mapping[str, Mapping[str, Any]], unknown: Collection[str]) -> Iterator[Conflict]:
     """What a page's version log says otherwise than the API's records.
 
-    `records` are the API's versions with their `status` and the columns of a log; `unknown` are versions of which
-    it cannot be said today. A version that has no number yet may stand in the log or not.
+    `records` are the API's versions with their `status` and the columns of a log; `unknown` are its records that
+    cannot be read today: a row without a record may be theirs. A version that has no number yet may stand in the log or not.
     """
     numbered = {version: record for version, record in records.items() if record["status"] in (APPROVED, RETIRED)}
     for row in log:
@@ -77,7 +77,7 @@ def compare_log(log: Sequence[LogRow], records: Mapping[str, Mapping[str, Any]],
             continue
         if row.version in records:
             yield from _log_row(row, row.version, records[row.version])
-        else:
+        elif not unknown:
             yield Conflict(version=row.version, subject="version log", value=None, other_value=_said(row), rule="X-LOG-UNKNOWN")
     for version in numbered.keys() - {row.version for row in log}:
         yield Conflict(version=version, subject="version log", value=numbered[version]["status"], other_value=None, rule="X-LOG-MISSING")

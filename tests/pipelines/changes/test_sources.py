@@ -196,7 +196,10 @@ def test_a_version_log_is_held_beside_the_records(log: list[LogRow], records: di
 
 def test_what_cannot_be_said_today_is_not_said() -> None:
     log = [row(None, "Plan"), row("1.1"), row("1.0")]
-    assert list(compare_log(log, {"1.0": tells(APPROVED)}, {"1.1"})) == []
+    for unknown in ("1.1", ""):
+        assert list(compare_log(log, {"1.0": tells(APPROVED)}, {unknown})) == []
+    (left,) = compare_log(log, {"1.0": tells(APPROVED, latest=MAY)}, {""})
+    assert (left.version, left.rule) == ("1.0", "X-LOG-ROW")
 
 
 # A third party
