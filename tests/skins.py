@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
+from schemas.conflict import LogRow
 from schemas.record import Content, Duty, Ksb, Record
 
 LOG_HEAD = ("Version", "Change detail", "Earliest start date", "Latest start date")
@@ -275,6 +276,10 @@ PANEL = (
 LOG = (
     ("1.1", "Occupational standard revised", "16/05/2022", "Not set"),
     ("1.0", "Approved for delivery", "06/05/2018", "15/05/2022"),
+)
+LOG_ROWS = (
+    LogRow(version="1.1", change_note="Occupational standard revised", earliest_start_on=date(2022, 5, 16), latest_start_on=None),
+    LogRow(version="1.0", change_note="Approved for delivery", earliest_start_on=date(2018, 5, 6), latest_start_on=date(2022, 5, 15)),
 )
 FACTS = Facts(
     notices=("This apprenticeship has been retired", "Lamp oil changes on 1 March"),

@@ -16,14 +16,13 @@ from schemas.conflict import LogRow
 from schemas.rules import Finding
 from scrapers import api, page
 from scrapers.reading import Reading
-from tests.skins import FACTS, LOG, PANEL, RECORD, SKINS, Skin, render
+from tests.skins import FACTS, LOG, LOG_ROWS, PANEL, RECORD, SKINS, Skin, render
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 REVISION = ("Revised version awaiting implementation", "Plan revised", "01/11/2026", "Not set")
 ROWS = (
     LogRow(version=None, change_note="Plan revised", earliest_start_on=date(2026, 11, 1), latest_start_on=None),
-    LogRow(version="1.1", change_note="Occupational standard revised", earliest_start_on=date(2022, 5, 16), latest_start_on=None),
-    LogRow(version="1.0", change_note="Approved for delivery", earliest_start_on=date(2018, 5, 6), latest_start_on=date(2022, 5, 15)),
+    *LOG_ROWS,
 )
 
 
