@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.comparison import find_changes
+from pipelines.conflicts import find_conflicts
 from pipelines.run import Progress, Run
 from pipelines.snapshots import take_snapshots
 from schemas.tables import EVIDENCE, JOURNAL
 from warehouse.batches import restore_batch
 from warehouse.captures import finish_run, start_run
+from warehouse.conflicts import restore_facts
 from warehouse.database import Warehouse, WarehouseError
 from warehouse.evidence import scan_packs
 from warehouse.journal import entries
@@ -51,11 +53,14 @@ def _replay(db: Warehouse, data: Path, runs: dict[str, Run], entry: Mapping[str,
             run = runs[entry["run_id"]]
             restore_batch(db, run.evidence, run_id=run.run_id, source=entry["source"], at=run.observed_at, parts=entry["parts"])
             take_snapshots(db, run, _unwatched)
+        case "heard":
+            restore_facts(db, entry)
         case "decided":
             restore_decision(db, entry)
         case "finished":
             run = runs[entry["run_id"]]
             find_changes(db, run)
+            find_conflicts(db, run, _unwatched)
             finish_run(
                 db,
                 run.run_id,

@@ -4,7 +4,7 @@ Belongs here: the rows behind a second opinion. Not here: comparing (pipelines.c
 from it (pipelines.conflicts).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Any, Literal
 from schemas.frames import frame
 from schemas.record import APPROVED
 from schemas.tables import CAPTURES, EVIDENCE, SOURCE_COMPARISONS, SOURCE_CONFLICTS
+from warehouse.captures import pack_new
 from warehouse.database import Warehouse
-from warehouse.evidence import sha256, write_pack
+from warehouse.evidence import sha256
+from warehouse.journal import flush, note
 from warehouse.read import Queryable, Row
 
 State = Literal["checked", "stale", "absent", "elsewhere", "unasked"]
@@ -188,12 +190,17 @@ def keep_facts(db: Warehouse, evidence: Path, captures: Sequence[tuple[Row, byte
 
     They name their evidence themselves: nothing of them is to be turned into snapshots.
     """
-    bodies = {sha256(body): body for _, body in captures if body is not None}
-    known = {row["sha256"] for row in db.rows("SELECT sha256 FROM evidence WHERE list_contains(?::VARCHAR[], sha256)", [list(bodies)])}
-    fresh = [body for address, body in bodies.items() if address not in known]
-    packed = write_pack(evidence, captures[0][0]["run_id"], fresh) if fresh else []
+    run_id = captures[0][0]["run_id"]
+    packed = pack_new(db, evidence, run_id, {sha256(body): body for _, body in captures if body is not None})
+    rows = [row | {"evidence_sha256": None if body is None else sha256(body), "is_read": True} for row, body in captures]
     with db.transaction():
         db.append(EVIDENCE, packed)
-        rows = [row | {"evidence_sha256": None if body is None else sha256(body), "is_read": True} for row, body in captures]
         db.append(CAPTURES, rows)
-    return len(fresh)
+        note(db, "heard", run_id=run_id, captures=[row | {"captured_at": row["captured_at"].isoformat()} for row in rows])
+    flush(db)
+    return len(packed)
+
+
+def restore_facts(db: Warehouse, entry: Mapping[str, Any]) -> None:
+    """Put captures back as the journal tells them."""
+    db.append(CAPTURES, [row | {"captured_at": datetime.fromisoformat(row["captured_at"])} for row in entry["captures"]])

@@ -52,11 +52,12 @@ def test_three_nights_from_all_sources(watch: Watch, tmp_path: Path) -> None:
     with SampleSite(sample_nights()) as site:
         for number in (1, 2, 3):
             site.move(number)
-            watch.look(site.url, sources=SOURCES)
+            watch.look(site.url, sources=(*SOURCES, "ksb_planner"))
         watch.look(site.url, sources=SOURCES)
     before, again = alive(watch), rebuilt(watch, tmp_path / "again")
     assert again == before
     assert len(again["changes"]) > 10
+    assert {row["rule"] for row in again["source_conflicts"]} == {"X-SUMMER-TIME"}
 
 
 def test_nights_on_which_things_went_wrong(watch: Watch, tmp_path: Path) -> None:
