@@ -157,14 +157,20 @@ def page_targets(listed: Iterable[Listed], paged: Iterable[Listed], only: Sequen
 
 
 def occupation_targets(listed: Iterable[Listed], only: Sequence[str] | None) -> list[Target]:
-    """The occupation pages to read: one per standard with an approved version, for the newest such version."""
-    targets = {}
+    """The occupation pages to read: one per standard with an approved version, for the newest such version.
+
+    Standards that share an occupation share its page, which is read once, for the first of them.
+    """
+    targets: dict[str, Target] = {}
     for version in sorted(listed, key=lambda version: (version.reference, version_key(version.version))):
         if version.status == APPROVED and version.occupation_code and (only is None or version.reference in only):
             targets[version.reference] = Target(
                 reference=version.reference, version=version.version, path=f"/occupations/{version.occupation_code}"
             )
-    return list(targets.values())
+    pages: dict[str, Target] = {}
+    for target in targets.values():
+        pages.setdefault(target.path, target)
+    return list(pages.values())
 
 
 def _listed(db: Warehouse, site: Site) -> tuple[Sequence[Listed], Capture | None]:

@@ -47,7 +47,9 @@ def source_down(source: str, failures: Sequence[Failure], asked: int) -> Met | N
     """The source does not answer: its only request failed, or many of them."""
     if not failures or not (len(failures) == asked == 1 or is_many(len(failures), asked)):
         return None
-    cause, _ = Counter(failure.rule for failure in failures).most_common(1)[0]
+    # What was not asked any more follows from what was asked in vain.
+    asked_in_vain = [failure for failure in failures if failure.rule != "C-DEFERRED"]
+    cause, _ = Counter(failure.rule for failure in asked_in_vain or failures).most_common(1)[0]
     example = next(failure for failure in failures if failure.rule == cause)
     return Met(
         rule="S-SOURCE-DOWN",

@@ -59,6 +59,11 @@ def test_the_occupation_page_shows_the_newest_approved_version() -> None:
     assert occupation_targets(versions, None) == [Target(reference="ST0128", version="1.11", path="/occupations/OCC0128")]
 
 
+def test_an_occupation_that_two_standards_share_is_read_once() -> None:
+    two = [listed("1.0", APPROVED), listed("1.0", APPROVED, reference="ST0129")]
+    assert occupation_targets(two, None) == [Target(reference="ST0128", version="1.0", path="/occupations/OCC0128")]
+
+
 def test_pages_alone_look_the_versions_up_in_the_array_and_keep_nothing_of_it(watch: Watch) -> None:
     watch.see(sample(), sources=("page",))
     assert watch.rows("SELECT DISTINCT source FROM captures") == [{"source": "page"}]

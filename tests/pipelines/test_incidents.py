@@ -49,7 +49,7 @@ def test_many_is_five_and_a_tenth(affected: int, examined: int, is_one: bool) ->
 
 
 def test_a_source_whose_only_request_failed_is_down() -> None:
-    failure = Failure(rule="unreachable", reason="The site answered 503.", url="http://site/api")
+    failure = Failure(rule="C-UNREACHABLE", reason="The site answered 503.", url="http://site/api")
     met = source_down("api", [failure], 1)
     assert met
     assert (met.rule, met.affected, met.examined) == ("S-SOURCE-DOWN", 1, 1)

@@ -125,10 +125,11 @@ def test_a_journal_that_was_altered_is_found(watch: Watch, damage: str) -> None:
 
 
 def test_an_unchanged_night_adds_a_few_lines_and_no_bodies(watch: Watch) -> None:
-    for _ in range(2):  # served once, not modified from then on
-        watch.see(sample())
-    packs = {path.name: path.stat().st_size for path in (watch.data / "evidence").glob("*.pack")}
-    watch.see(sample())
+    with SampleSite([sample()]) as site:
+        for _ in range(2):  # served once, not modified from then on
+            watch.look(site.url)
+        packs = {path.name: path.stat().st_size for path in (watch.data / "evidence").glob("*.pack")}
+        watch.look(site.url)
     assert {path.name: path.stat().st_size for path in (watch.data / "evidence").glob("*.pack")} == packs
     assert [entry["kind"] for entry in entries(watch.data / "evidence")] == ["started", "observed", "finished"] * 3
 

@@ -68,7 +68,7 @@ CONSTRAINED: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
     "version_crosswalk.kind": (["K", "S", "B", "D"], ["", "k"]),
     "relation": (["unchanged", "relabelled", "reworded", "moved", "added", "removed"], ["", "split"]),
     "transitions.kind": (["new", "changed", "missing", "returned"], ["", "gone"]),
-    **dict.fromkeys(("affected", "examined"), ([1, 850], [0, -1])),
+    **dict.fromkeys(("affected", "examined", "number"), ([1, 850], [0, -1])),
     "incidents.rule": (["S-SOURCE-DOWN", "S-FIELD-LOST"], ["", "P-BAD-VALUE", "X-UNKNOWN"]),
     "reparse_report.event": ([None, *EVENTS], ["", "ksb_renamed"]),
     "reparse_report.rule": ([None, "P-BAD-VALUE"], ["", "G-SCHEMA"]),
