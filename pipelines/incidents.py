@@ -15,6 +15,12 @@ from schemas.record import ATTRIBUTES, KINDS, Record
 MANY: Final = 5
 SHARE: Final = 0.1
 _KIND_NAMES: Final = {"K": "knowledge", "S": "skills", "B": "behaviours"}
+_PART_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    **{f"mapping to {name}": (name, "duties") for name in _KIND_NAMES.values()},
+    "criteria": ("duties",),
+    "core flag": ("duties",),
+    "option membership": ("options", "duties"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +110,11 @@ def fields_lost(source: str, lost: Iterable[Sequence[str]], examined: int) -> li
 
 
 def lost_fields(before: Record, after: Record) -> tuple[str, ...]:
-    """What a record told and tells no more: columns, whole lists, or a part that every item of a list had."""
+    """What a record told and tells no more: columns, whole lists, or a part that the items of a list had."""
     shown = _told(after)
-    return tuple(name for name, is_told in _told(before).items() if is_told and not shown[name])
+    lost = {name for name, is_told in _told(before).items() if is_told and not shown[name]}
+    # A part goes with the list it is a part of.
+    return tuple(sorted(name for name in lost if not any(whole in lost for whole in _PART_OF.get(name, ()))))
 
 
 def _told(record: Record) -> Mapping[str, bool]:
