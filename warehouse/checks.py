@@ -79,6 +79,13 @@ CHECKS: Final = (
         sql="SELECT reference, version, source, rule, reason FROM quarantine WHERE last_run_id = $run_id AND status = 'held'",
     ),
     Check(
+        name="every_version_could_be_checked",
+        asset="standard_snapshots",
+        severity="warn",
+        description="No version stands on what an earlier run saw because the last one that tried could not check it.",
+        sql="SELECT source, reference, version, stale_since_at, stale_reason FROM watched_versions WHERE stale_since_at IS NOT NULL",
+    ),
+    Check(
         name="no_incident_is_open",
         asset="standard_snapshots",
         severity="warn",
