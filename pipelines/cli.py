@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast, get_args
 
 import pydantic
 import typer
@@ -21,10 +21,13 @@ from rich.markup import escape
 from rich.text import Text
 
 from pipelines import terminal
+from pipelines.alerts.subscriptions import DEMO, SubscriptionsError
+from pipelines.alerts.subscriptions import load as load_subscriptions
+from pipelines.run import AlertMode
 from pipelines.settings import Settings, origin, settings_with
 from schemas.events import EVENTS, SEVERITIES
 from schemas.tables import REFERENCE_RE
-from warehouse import quarantine, read
+from warehouse import outbox, quarantine, read
 from warehouse.conflicts import unresolved
 from warehouse.database import BEFORE_REBUILD, WarehouseBusyError, WarehouseError, open_warehouse, put_in_place
 from warehouse.evidence import EvidenceError, read_body
@@ -67,21 +70,28 @@ def run(
     requests_per_second: Annotated[
         float | None, typer.Option("--requests-per-second", help="Pace, at most, to one host (default 1).", show_default=False)
     ] = None,
+    alerts: Annotated[
+        str, typer.Option("--alerts", help="live: tell what is seen now, nothing of a replay; always; never.", metavar="live|always|never")
+    ] = "live",
     as_json: Json = False,
 ) -> None:
-    """Run the daily job once. Exit 0 good, 1 failed, 3 done but with something held back or not served."""
+    """Run the daily job once. Exit 0 good, 1 failed or somebody was not told, 3 done but with something held back or not served."""
     from pipelines.job import JobRequest, run_job
 
     with _plain_errors():
         settings = _settings(data=data, site=site, sources=source, contact=contact, requests_per_second=requests_per_second)
-        request = JobRequest(settings=settings, only=_references(only), observed_at=_moment(observed_at))
+        _one_of([alerts], get_args(AlertMode), "--alerts")
+        load_subscriptions(settings.subscriptions)
+        request = JobRequest(settings=settings, only=_references(only), observed_at=_moment(observed_at), alerts=cast(AlertMode, alerts))
         with terminal.progress_bars(quiet=as_json) as progress:
             outcome = run_job(request, progress)
     if as_json:
         terminal.print_json(outcome.as_dict())
     else:
         terminal.show_outcome(outcome.run, outcome.changes, settings.data)
-    raise typer.Exit(_EXIT_CODES[outcome.run["status"]])
+        if outcome.untold:
+            terminal.errors.print(Text(outcome.untold), soft_wrap=True)
+    raise typer.Exit(EXIT_FAILED if outcome.untold else _EXIT_CODES[outcome.run["status"]])
 
 
 @app.command()
@@ -94,16 +104,24 @@ def demo(data: Data = None) -> None:
     with _plain_errors():
         folder = _settings(data=data).data / "demo"
         _clear(folder)
+        folder.mkdir(parents=True)
+        told = folder / "subscriptions.toml"
+        told.write_text(DEMO, encoding="utf-8")
         with SampleSite(sample_nights()) as site:
             for number, night in enumerate(DATES, 1):
                 site.move(number)
                 terminal.console.rule(f"Night {number}: {night:%d %B %Y}")
                 settings = _settings(
-                    data=folder, site=site.url, sources=["all", "occupation"], contact="demo@example.org", requests_per_second=1000.0
+                    data=folder,
+                    site=site.url,
+                    sources=["all", "occupation"],
+                    contact="demo@example.org",
+                    requests_per_second=1000.0,
+                    subscriptions=told,
                 )
                 observed_at = datetime(night.year, night.month, night.day, 5, tzinfo=UTC).replace(tzinfo=None)
                 with terminal.progress_bars(quiet=False) as progress:
-                    outcome = run_job(JobRequest(settings=settings, only=None, observed_at=observed_at), progress)
+                    outcome = run_job(JobRequest(settings=settings, only=None, observed_at=observed_at, alerts="always"), progress)
                 terminal.show_outcome(outcome.run, outcome.changes, folder)
                 if outcome.run["status"] != "good":
                     raise typer.Exit(_EXIT_CODES[outcome.run["status"]])
@@ -111,6 +129,7 @@ def demo(data: Data = None) -> None:
             terminal.console.rule("What changed in three nights")
             terminal.show_changes(read.changes(reader))
     terminal.console.print(f"\nThe database, for any DuckDB: [bold]{escape(str((folder / PUBLISHED).absolute()))}[/]", soft_wrap=True)
+    terminal.console.print(f"The messages, to open in a browser: [bold]{escape(str((folder / 'outbox').absolute()))}[/]", soft_wrap=True)
     terminal.console.print(f"Look closer: [bold]standards-watch show ST9001 --data {escape(str(folder))}[/]", soft_wrap=True)
 
 
@@ -269,6 +288,88 @@ def _decide(held: str, decision: quarantine.Decision, reason: str, data: Path | 
         terminal.console.print(Text(f"{name} is {row['status']}, by {row['decided_by']}: {row['decision_reason']}"), soft_wrap=True)
 
 
+alerts_app = typer.Typer(help="Who is told of what: try every target, see what was sent, try again what was not.", no_args_is_help=True)
+app.add_typer(alerts_app, name="alerts")
+
+
+@alerts_app.command("test")
+def alerts_test(
+    data: Data = None,
+    target: Annotated[list[str] | None, typer.Option("--target", help="Only this target; may be repeated.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Send a sample through every target and say what each answered. Exit 1 where one did not take it."""
+    from pipelines.alerts.channels import channel
+    from pipelines.alerts.sample import sample_message
+
+    with _plain_errors():
+        settings = _settings(data=data)
+        loaded = load_subscriptions(settings.subscriptions)
+        names = list(loaded.subscriptions.targets)
+        _one_of(target, names, "--target")
+        rows = []
+        for name in target or names:
+            answer = channel(loaded, name, settings.data, _utc_now)(sample_message(name, _utc_now(), settings.public_url))
+            kind = loaded.subscriptions.targets[name].kind
+            rows.append({"target": name, "channel": kind, "is_taken": answer.is_taken, "answer": answer.words})
+    if as_json:
+        terminal.print_json(rows)
+    elif rows:
+        terminal.show_rows(f"Targets of {loaded.origin}", rows, ("target", "channel", "is_taken", "answer"))
+    else:
+        terminal.console.print(f"{loaded.origin} names no target.")
+    raise typer.Exit(0 if all(row["is_taken"] for row in rows) else EXIT_FAILED)
+
+
+@alerts_app.command("list")
+def alerts_list(
+    data: Data = None, everything: Annotated[bool, typer.Option("--all", help="What was sent too.")] = False, as_json: Json = False
+) -> None:
+    """What is to be sent, tried again or was given up."""
+    with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
+        rows = outbox.deliveries(reader, is_open=not everything)
+    if as_json:
+        terminal.print_json(rows)
+    elif rows:
+        columns = ("id", "state", "target", "kind", "reference", "changes", "attempts", "next_try_at", "last_answer")
+        shown = [row | {"id": row["delivery_id"][:8], "changes": len(row["change_ids"])} for row in rows]
+        terminal.show_rows("Deliveries" if everything else "Not sent yet", shown, columns)
+    else:
+        terminal.console.print("Everything was sent.")
+
+
+@alerts_app.command("retry")
+def alerts_retry(
+    which: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ids, or their beginnings, as `alerts list` shows them.", metavar="[ID]...", show_default=False),
+    ] = None,
+    data: Data = None,
+    dead: Annotated[bool, typer.Option("--dead", help="Those that were given up too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Try now what failed, and what else is due. Exit 1 where somebody still was not told."""
+    from pipelines.alerts.delivery import Office, deliver
+
+    with _plain_errors():
+        settings = _settings(data=data)
+        loaded = load_subscriptions(settings.subscriptions)
+        with only_writer(settings.data), open_warehouse(settings.data) as db:
+            chosen = outbox.try_again(db, _utc_now(), prefixes=which or (), with_dead=dead)
+            if which and not chosen:
+                raise typer.BadParameter(f"No failed delivery has an id that begins with {' or '.join(which)}. `alerts list` names them.")
+            office = Office(data=settings.data, loaded=loaded, public_url=settings.public_url, now=_utc_now)
+            report = deliver(db, office, is_after_run=False)
+            publish(db, settings.data)
+    if as_json:
+        terminal.print_json(report.tried)
+    elif report.tried:
+        terminal.show_rows("Tried", report.tried, ("target", "channel", "subject", "state", "attempts", "answer"))
+    else:
+        terminal.console.print("Nothing was due.")
+    raise typer.Exit(EXIT_FAILED if report.untold else 0)
+
+
 @app.command()
 def explain(
     reference: Annotated[str, typer.Argument(help="The standard: ST0128.")],
@@ -405,6 +506,10 @@ def doctor(data: Data = None, as_json: Json = False) -> None:
     raise typer.Exit(EXIT_FAILED if any(row["is_good"] is False for row in findings) else 0)
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def _settings(**told: Any) -> Settings:
     try:
         return settings_with(told)
@@ -417,7 +522,7 @@ def _settings(**told: Any) -> Settings:
 def _plain_errors() -> Any:
     try:
         yield
-    except (WarehouseError, EvidenceError) as error:
+    except (WarehouseError, EvidenceError, SubscriptionsError) as error:
         terminal.errors.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from error
     except OSError as error:
@@ -480,6 +585,12 @@ def _examine(settings: Settings) -> Any:
     loopback = "127.0.0.1" in settings.site or "localhost" in settings.site
     contact = settings.contact or "not set: run needs STANDARDS_WATCH_CONTACT or --contact"
     yield {"what": "contact", "is_good": bool(settings.contact) or (None if loopback else False), "finding": contact}
+    try:
+        loaded = load_subscriptions(settings.subscriptions)
+        said = f"{loaded.origin}: {len(loaded.subscriptions.subscriptions)} subscriptions, {len(loaded.subscriptions.targets)} targets"
+        yield {"what": "subscriptions", "is_good": True, "finding": said}
+    except SubscriptionsError as error:
+        yield {"what": "subscriptions", "is_good": False, "finding": str(error)}
     folder = settings.data
     if not folder.exists():
         yield {"what": "data folder", "is_good": None, "finding": f"{folder.absolute()} is not there yet; the first run makes it"}

@@ -31,6 +31,7 @@ from warehouse.changes import (
     write_found,
 )
 from warehouse.database import Warehouse
+from warehouse.outbox import standard_alert, welcome_alert
 from warehouse.read import snapshot_record
 from warehouse.snapshots import bodies
 
@@ -113,7 +114,16 @@ def _look(db: Warehouse, run: Run, source: str, look: Sequence[Pending]) -> Foun
                 else:
                     changes.append(row)
     crosswalks = [row for pair in pairs for row in _crosswalk(*pair, records)]
-    return Found(changes=changes, also=also, crosswalks=crosswalks, compared=[item.transition_id for item in look])
+    is_told = run.alerts == "always" or (run.alerts == "live" and not any(item.is_replay for item in look))
+    alerts = [standard_alert(row["reference"], row["detected_at"]) for row in changes]
+    alerts += [welcome_alert(seen_at)] if len(news) < len(look) else []
+    return Found(
+        changes=changes,
+        also=also,
+        crosswalks=crosswalks,
+        compared=[item.transition_id for item in look],
+        alerts=alerts if is_told else [],
+    )
 
 
 def _step(item: Pending, previous: Published | None, records: _Records) -> Step:

@@ -5,7 +5,7 @@ Belongs here: the list. Not here: any of its members.
 
 import dagster as dg
 
-from pipelines.defs import assets, automation, checks
+from pipelines.defs import assets, automation, checks, sensors
 from pipelines.defs.resources import WatchResource
 from pipelines.run import Progress
 
@@ -27,11 +27,14 @@ def build(progress: Progress) -> dg.Definitions:
             assets.standard_changes,
             assets.ksb_planner_captures,
             assets.source_conflicts,
+            assets.alert_deliveries,
+            assets.change_feed,
             assets.published_warehouse,
         ],
         asset_checks=[checks.schema_checks, checks.rule_checks],
         jobs=[automation.DAILY_JOB],
         schedules=[automation.DAILY_SCHEDULE],
+        sensors=[sensors.staleness, sensors.failed_runs],
         resources={"watch": WatchResource(), "progress": progress},
         executor=dg.in_process_executor,
     )

@@ -16,7 +16,8 @@ import dagster as dg
 
 import pipelines
 from pipelines.definitions import build
-from pipelines.run import Progress
+from pipelines.defs.assets import EVERYONE_WAS_TOLD
+from pipelines.run import AlertMode, Progress
 from pipelines.settings import Settings
 from warehouse import read
 from warehouse.captures import finish_run
@@ -34,18 +35,20 @@ class JobRequest:
     settings: Settings
     only: tuple[str, ...] | None
     observed_at: datetime | None
+    alerts: AlertMode = "live"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOutcome:
-    """How a run ended: its row with `counts`, and its changes."""
+    """How a run ended: its row with `counts`, its changes, and in a sentence who was not told (None: nobody)."""
 
     run: dict[str, Any]
     changes: list[dict[str, Any]]
+    untold: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"run": self.run, "changes": self.changes}
+        return {"run": self.run, "changes": self.changes, "untold": self.untold}
 
 
 def run_job(request: JobRequest, progress: Progress) -> JobOutcome:
@@ -59,6 +62,9 @@ def run_job(request: JobRequest, progress: Progress) -> JobOutcome:
         **({"contact": settings.contact} if settings.contact else {}),
         **({"ksb_planner": settings.ksb_planner} if settings.ksb_planner else {}),
         **({"only": list(request.only)} if request.only else {}),
+        **({"subscriptions": str(settings.subscriptions)} if settings.subscriptions else {}),
+        **({"public_url": settings.public_url} if settings.public_url else {}),
+        "alerts": request.alerts,
         **({"observed_at": request.observed_at.isoformat()} if request.observed_at else {}),
     }
     # Whoever cannot write here, or not now, is told before Dagster's own files are touched.
@@ -74,7 +80,7 @@ def run_job(request: JobRequest, progress: Progress) -> JobOutcome:
             raise_on_error=False,
         )
         failure = None if result.success else _failure(result)
-    return _outcome(settings.data, result.run_id, failure)
+    return _outcome(settings.data, result.run_id, failure, _untold(result))
 
 
 def dagster_instance(data: Path) -> dg.DagsterInstance:
@@ -102,7 +108,15 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
     return "The run failed; its history in Dagster says why."
 
 
-def _outcome(data: Path, run_id: str, failure: str | None) -> JobOutcome:
+def _untold(result: dg.ExecuteInProcessResult) -> str | None:
+    """Who was not told, as the check says."""
+    for check in result.get_asset_check_evaluations():
+        if check.check_name == EVERYONE_WAS_TOLD and not check.passed:
+            return str(check.metadata["untold"].value)
+    return None
+
+
+def _outcome(data: Path, run_id: str, failure: str | None, untold: str | None) -> JobOutcome:
     with open_warehouse(data) as db:
         row = next(iter(db.rows("SELECT * FROM runs WHERE run_id = ?", [run_id])), None) or {
             "run_id": run_id,
@@ -119,4 +133,4 @@ def _outcome(data: Path, run_id: str, failure: str | None) -> JobOutcome:
         counts["is_baseline"] = not db.rows("FROM transitions WHERE run_id = ? AND NOT is_baseline LIMIT 1", [run_id]) and bool(
             counts["new_snapshots"]
         )
-        return JobOutcome(run=row | {"counts": counts}, changes=read.changes(db, run_id=run_id))
+        return JobOutcome(run=row | {"counts": counts}, changes=read.changes(db, run_id=run_id), untold=untold)

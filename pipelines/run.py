@@ -6,18 +6,24 @@ Belongs here: the values of one run. Not here: the steps.
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
+
+AlertMode = Literal["live", "always", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of the daily job; `observed_at` (naive UTC) is the time everything it sees stands for."""
+    """One run of the daily job; `observed_at` (naive UTC) is the time everything it sees stands for.
+
+    `alerts`: live tells what live runs saw, and nothing of a replay of the past; always and never are what they say.
+    """
 
     run_id: str
     observed_at: datetime
     data: Path
     sources: tuple[str, ...]
     only: tuple[str, ...] | None
+    alerts: AlertMode = "live"
 
     @property
     def evidence(self) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from scrapers import ksb_planner
@@ -36,6 +36,16 @@ class Settings(BaseSettings):
         description="Address of a standard on KSB Planner: {reference} in it is st0128, {title} software-development-technician",
     )
     requests_per_second: float = Field(default=1.0, gt=0, description="Requests a second to one host, at most")
+    subscriptions: Path | None = Field(
+        default=None,
+        description="Who is told of what: a TOML file; subscriptions.toml where that is there, else a digest a day to the outbox",
+    )
+    public_url: str | None = Field(
+        default=None, pattern=r"^https?://[^\s<>\"]+$", description="Where our own site is published, for links in messages"
+    )
+    heartbeat_url: SecretStr | None = Field(
+        default=None, description="Called after each run that was not a failure, so that silence is noticed outside"
+    )
 
     @field_validator("sources", mode="before")
     @classmethod

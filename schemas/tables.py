@@ -27,6 +27,11 @@ SECOND_OPINIONS: Final = ("ksb_planner",)
 RELATIONS: Final = get_args(Relation)
 OUTCOMES: Final = ("served", "not_modified", "gone", "unreachable", "refused")
 RUN_STATUSES: Final = ("running", "good", "quarantine", "failed")
+ALERT_KINDS: Final = ("standard", "welcome", "alarm")
+ALARM_PHASES: Final = ("opened", "reminder", "over")
+CHANNELS: Final = ("email", "apprise", "webhook", "file")
+FREQUENCIES: Final = ("immediate", "daily", "weekly")
+DELIVERY_STATES: Final = ("waiting", "due", "sending", "sent", "failed", "dead")
 
 _REFERENCE: Final = r"^(?:ST|FA|AU)\d{4}$"
 REFERENCE_RE: Final = re.compile(_REFERENCE)
@@ -410,6 +415,46 @@ class SourceComparisons(pa.DataFrameModel):
     compared_at: Timestamp = pa.Field(description="When it was compared")
 
 
+class Alerts(pa.DataFrameModel):
+    """One thing to tell, written with what it tells: the changes of a standard in one look, a welcome, or an alarm of the house."""
+
+    alert_id: str = pa.Field(str_matches=_DIGEST, description="A function of what is told")
+    kind: str = pa.Field(isin=ALERT_KINDS, description="standard, welcome (the first run) or alarm (silence, failures)")
+    detected_at: Timestamp = pa.Field(description="When it was seen; with the reference it names the changes")
+    reference: str = _reference(nullable=True)
+    topic: str = pa.Field(nullable=True, description="What an alarm is about, the same from its opening to its end")
+    phase: str = pa.Field(nullable=True, isin=ALARM_PHASES, description="opened, reminder or over, of an alarm")
+    summary: str = pa.Field(nullable=True, str_length={"min_value": 1}, description="The words of an alarm")
+    is_addressed: bool = pa.Field(description="Whether its deliveries have been written")
+
+
+class Deliveries(pa.DataFrameModel):
+    """One alert for one target: what of it the target asked for, and how far it got."""
+
+    delivery_id: str = pa.Field(str_matches=_DIGEST, description="A function of what is told and to which target: told once")
+    message_id: str = pa.Field(
+        nullable=True, str_matches=_DIGEST, description="The message that carries it; a digest carries several; NULL while it waits for one"
+    )
+    target: str = pa.Field(description="Name of the target in the subscriptions")
+    channel: str = pa.Field(isin=CHANNELS, description="email, apprise, webhook or file")
+    frequency: str = pa.Field(isin=FREQUENCIES, description="immediate, daily or weekly")
+    kind: str = pa.Field(isin=(*ALERT_KINDS, "bulk"), description="standard, bulk (the same move in many standards), welcome or alarm")
+    reference: str = _reference(nullable=True)
+    alert_ids: Texts = pa.Field(description="The alerts it comes from")
+    change_ids: Texts = pa.Field(description="The changes it tells")
+    subscriptions: Texts = pa.Field(description="The subscriptions that asked for it")
+    state: str = pa.Field(
+        isin=DELIVERY_STATES, description="waiting (for a digest), due, sending, sent, failed (will be tried again), dead (given up)"
+    )
+    attempts: pl.Int32 = pa.Field(ge=0, description="How often it was tried")
+    created_at: Timestamp = pa.Field(description="When it was addressed")
+    due_at: Timestamp = pa.Field(description="When it is to be sent; of a digest the beginning of its day, London time")
+    next_try_at: Timestamp = pa.Field(nullable=True, description="When it is tried next; NULL once sent or dead")
+    last_tried_at: Timestamp = pa.Field(nullable=True, description="When it was last tried")
+    sent_at: Timestamp = pa.Field(nullable=True, description="When the channel took it")
+    last_answer: str = pa.Field(nullable=True, description="What the channel last said, without secrets")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table: its name, its model and the columns that name a row (none where some of them can be NULL)."""
@@ -453,6 +498,8 @@ REPARSE_REPORT: Final = Table(name="reparse_report", model=ReparseReport, key=()
 FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"))
 SOURCE_CONFLICTS: Final = Table(name="source_conflicts", model=SourceConflicts, key=("conflict_id",))
 SOURCE_COMPARISONS: Final = Table(name="source_comparisons", model=SourceComparisons, key=("source", "reference"))
+ALERTS: Final = Table(name="alerts", model=Alerts, key=("alert_id",))
+DELIVERIES: Final = Table(name="deliveries", model=Deliveries, key=("delivery_id",))
 
 TABLES: Final = (
     RUNS,
@@ -475,6 +522,8 @@ TABLES: Final = (
     FINDINGS,
     SOURCE_CONFLICTS,
     SOURCE_COMPARISONS,
+    ALERTS,
+    DELIVERIES,
 )
 
 

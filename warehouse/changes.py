@@ -12,11 +12,15 @@ from schemas.change import TransitionKind
 from schemas.record import APPROVED, RETIRED
 from schemas.tables import CHANGES, VERSION_CROSSWALK
 from warehouse.database import Warehouse
+from warehouse.outbox import add_alerts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A transition still to be compared; evidence is None on the side that has no snapshot."""
+    """A transition still to be compared; evidence is None on the side that has no snapshot.
+
+    `is_replay`: the run that saw it stood for a day that was past when it began.
+    """
 
     transition_id: str
     run_id: str
@@ -27,6 +31,7 @@ class Pending:
     detected_at: datetime
     is_baseline: bool
     is_other_content: bool
+    is_replay: bool
     before_version: str | None
     before_evidence: str | None
     after_evidence: str | None
@@ -44,12 +49,13 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What one look at the site gave, ready to be written."""
+    """What one look at the site gave, ready to be written, with the alerts that tell it."""
 
     changes: Sequence[dict[str, Any]]
     also: Sequence[tuple[str, str]]
     crosswalks: Sequence[dict[str, Any]]
     compared: Sequence[str]
+    alerts: Sequence[dict[str, Any]]
 
 
 def pending(db: Warehouse) -> list[Pending]:
@@ -57,10 +63,11 @@ def pending(db: Warehouse) -> list[Pending]:
     rows = db.rows(
         """
         SELECT t.transition_id, t.run_id, t.source, t.reference, t.version, t.kind, t.detected_at, t.is_baseline,
-            b.content_id IS DISTINCT FROM a.content_id AS is_other_content, b.version AS before_version,
+            b.content_id IS DISTINCT FROM a.content_id AS is_other_content,
+            coalesce(r.observed_at < r.started_at - INTERVAL 24 HOURS, false) AS is_replay, b.version AS before_version,
             b.evidence_sha256 AS before_evidence, a.evidence_sha256 AS after_evidence
         FROM transitions t LEFT JOIN snapshots b ON b.snapshot_id = t.before_snapshot_id
-        LEFT JOIN snapshots a ON a.snapshot_id = t.after_snapshot_id
+        LEFT JOIN snapshots a ON a.snapshot_id = t.after_snapshot_id LEFT JOIN runs r ON r.run_id = t.run_id
         WHERE NOT t.is_compared
         ORDER BY t.detected_at, t.source, t.reference, [CAST(part AS INTEGER) FOR part IN string_split(t.version, '.')]"""
     )
@@ -118,10 +125,11 @@ def times_told(db: Warehouse, reference: str, version: str) -> list[dict[str, An
 
 
 def write_found(db: Warehouse, found: Found) -> None:
-    """Write new changes, add a source to known ones, replace crosswalks, and mark the transitions compared, in one transaction."""
+    """Write new changes and their alerts, add a source to known ones, replace crosswalks, and mark the transitions compared, in one transaction."""
     pairs = {(row["reference"], row["from_version"], row["to_version"]) for row in found.crosswalks}
     with db.transaction():
         db.append(CHANGES, list(found.changes))
+        add_alerts(db, found.alerts)
         for change_id, source in found.also:
             db.execute("UPDATE changes SET sources = list_append(sources, ?) WHERE change_id = ?", [source, change_id])
         if db.rows("SELECT 1 AS one FROM version_crosswalk LIMIT 1"):

@@ -13,23 +13,30 @@ from typing import Any, Final
 
 import dagster as dg
 
+from pipelines.alerts.channels import call_heartbeat
+from pipelines.alerts.delivery import deliver
+from pipelines.alerts.silence import raise_alarms
+from pipelines.alerts.subscriptions import SubscriptionsError, load
 from pipelines.capture import Captured, capture_api, capture_occupations, capture_pages
 from pipelines.comparison import find_changes
 from pipelines.conflicts import find_conflicts
 from pipelines.defs.resources import WatchResource
 from pipelines.planner import capture_planner
+from pipelines.publish.feeds import FEEDS, write_feeds
 from pipelines.run import Progress, Run
 from pipelines.snapshots import take_snapshots
-from schemas.tables import CHANGES, SNAPSHOTS, SOURCE_CONFLICTS, Table
+from schemas.tables import CHANGES, DELIVERIES, SNAPSHOTS, SOURCE_CONFLICTS, Table
 from scrapers import ksb_planner
 from warehouse.captures import finish_run, run_outcome, start_run
 from warehouse.conflicts import unresolved
 from warehouse.ddl import column_type
+from warehouse.outbox import every_change
 from warehouse.publish import publish
 
 OWNERS: Final = ["team:standards-watch"]
 # The job runs at 06:00; by noon every asset must have been made since the midnight before.
 DAILY: Final = dg.FreshnessPolicy.cron(deadline_cron="0 12 * * *", lower_bound_delta=timedelta(hours=12), timezone="Europe/London")
+EVERYONE_WAS_TOLD: Final = "everyone_was_told"
 _ROWS_SHOWN: Final = 50
 
 
@@ -243,7 +250,91 @@ def source_conflicts(
     )
 
 
-@dg.asset(group_name="publish", owners=OWNERS, kinds={"duckdb"}, freshness_policy=DAILY, deps=["standard_changes", "source_conflicts"])
+@dg.asset(
+    group_name="tell",
+    owners=OWNERS,
+    kinds={"email", "slack"},
+    freshness_policy=DAILY,
+    deps=["standard_changes"],
+    metadata=_schema(DELIVERIES),
+    check_specs=[
+        dg.AssetCheckSpec(
+            EVERYONE_WAS_TOLD,
+            asset="alert_deliveries",
+            description="Every message that was due was taken by its target; none was given up.",
+        )
+    ],
+)
+def alert_deliveries(  # Dagster knows a result with checks only by the bare name.
+    context: dg.AssetExecutionContext, watch: WatchResource
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Who was told of what: one row per alert and target, each sent once, tried again where a target does not answer.
+
+    A target that fails stops neither the others nor the run; the check on this asset says so.
+    """
+    run = _begin(context, watch)
+    try:
+        loaded = load(watch.settings().subscriptions)
+    except SubscriptionsError as error:
+        context.log.error("Nobody can be told: %s", error)
+        return _told(f"Nobody can be told, and what there is to tell waits. {error}", {"dagster/row_count": 0})
+    # The past is told as it would have been told then.
+    clock = (lambda: run.observed_at) if run.alerts == "always" else _now
+    with watch.open_warehouse() as db:
+        if run.alerts == "live" and run.only is None:
+            raise_alarms(db, _now(), _now())
+        report = deliver(db, watch.office(loaded, clock), is_after_run=True)
+        total = db.rows("SELECT count(*) AS n FROM deliveries")[0]["n"]
+    for row in report.untold[:_ROWS_SHOWN]:
+        context.log.warning("%s was not told (%s, %d attempts): %s", row["target"], row["state"], row["attempts"], row["last_answer"])
+    columns = ("target", "channel", "subject", "state", "attempts", "answer")
+    untold = "; ".join(dict.fromkeys(f"{row['target']}: {row['last_answer']}" for row in report.untold))
+    return _told(
+        f"Not everybody was told. {untold} `standards-watch alerts list` shows what is tried again." if untold else None,
+        {
+            "dagster/row_count": total,
+            "subscriptions": loaded.origin,
+            "addressed": report.addressed,
+            "taken_up_again": report.recovered,
+            **{f"messages_{state}": report.counts.get(state, 0) for state in ("sent", "failed", "dead")},
+            "delivery_report": dg.MetadataValue.md(markdown_table(report.tried, columns)),
+        },
+    )
+
+
+def _told(problem: str | None, metadata: Mapping[str, Any]) -> dg.MaterializeResult[None]:
+    result = dg.AssetCheckResult(
+        passed=problem is None,
+        check_name=EVERYONE_WAS_TOLD,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"untold": problem or "nobody"},
+    )
+    return dg.MaterializeResult(metadata=metadata, check_results=[result])
+
+
+@dg.asset(group_name="publish", owners=OWNERS, kinds={"xml"}, freshness_policy=DAILY, deps=["standard_changes"])
+def change_feed(context: dg.AssetExecutionContext, watch: WatchResource) -> dg.MaterializeResult[None]:
+    """Atom feeds of every change: all, by route and by standard, with archives; only what moved is written."""
+    run = _begin(context, watch)
+    with watch.open_warehouse() as db:
+        written = write_feeds(every_change(db), run.data / FEEDS, watch.settings().public_url)
+    return dg.MaterializeResult(
+        metadata={
+            "path": dg.MetadataValue.path((run.data / FEEDS).absolute()),
+            "feeds": written.feeds,
+            "dagster/row_count": written.entries,
+            "documents_written": written.documents,
+        }
+    )
+
+
+@dg.asset(
+    group_name="publish",
+    owners=OWNERS,
+    kinds={"duckdb"},
+    freshness_policy=DAILY,
+    deps=["standard_changes", "source_conflicts", "alert_deliveries", "change_feed"],
+)
 def published_warehouse(context: dg.AssetExecutionContext, watch: WatchResource) -> dg.MaterializeResult[None]:
     """The copy that everyone reads: it replaces the last one atomically and is never locked."""
     run = _begin(context, watch)
@@ -251,9 +342,13 @@ def published_warehouse(context: dg.AssetExecutionContext, watch: WatchResource)
         status, message = run_outcome(db, run.run_id)
         finish_run(db, run.run_id, finished_at=_now(), status=status, message=message)
         path = publish(db, run.data)
+        is_live = run.alerts == "live" and run.observed_at >= _now() - timedelta(hours=24)
         tables = db.rows("SELECT table_name AS name, estimated_size AS rows FROM duckdb_tables() WHERE NOT internal ORDER BY table_name")
+    heartbeat = watch.settings().heartbeat_url
+    said = call_heartbeat(heartbeat.get_secret_value()) if heartbeat and is_live and status != "failed" else "not called"
     return dg.MaterializeResult(
         metadata={
+            "heartbeat": said,
             "path": dg.MetadataValue.path(path.absolute()),
             "size_bytes": path.stat().st_size,
             "run_status": status,

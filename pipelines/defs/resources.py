@@ -4,17 +4,19 @@ Belongs here: settings turned into runtime objects. Not here: their defaults (pi
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Final
+from typing import Final, cast, get_args
 from urllib.parse import urlsplit
 
 import dagster as dg
 from platformdirs import user_cache_path
 
-from pipelines.run import Run
+from pipelines.alerts.delivery import Office
+from pipelines.alerts.subscriptions import Loaded
+from pipelines.run import AlertMode, Run
 from pipelines.settings import Settings, settings_with
 from scrapers.pace import Pace
 from scrapers.site import Site
@@ -35,6 +37,9 @@ class WatchResource(dg.ConfigurableResource["WatchResource"]):
     ksb_planner: str | None = None
     only: list[str] | None = None
     observed_at: str | None = None
+    alerts: str | None = None
+    subscriptions: str | None = None
+    public_url: str | None = None
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["WatchResource"]:  # noqa: ARG002 - Dagster's signature
@@ -44,7 +49,7 @@ class WatchResource(dg.ConfigurableResource["WatchResource"]):
 
     def settings(self) -> Settings:
         """The settings with what this run was told on top."""
-        return settings_with({name: getattr(self, name) for name in Settings.model_fields})
+        return settings_with({name: getattr(self, name, None) for name in Settings.model_fields})
 
     def run(self, run_id: str, started_at: datetime) -> Run:
         """The run as its steps see it."""
@@ -52,13 +57,21 @@ class WatchResource(dg.ConfigurableResource["WatchResource"]):
         observed_at = datetime.fromisoformat(self.observed_at) if self.observed_at else started_at
         if observed_at.tzinfo:
             observed_at = observed_at.astimezone(UTC).replace(tzinfo=None)
+        if self.alerts not in (None, *get_args(AlertMode)):
+            raise dg.Failure(f"alerts: {self.alerts!r} is none of {', '.join(get_args(AlertMode))}.", allow_retries=False)
         return Run(
             run_id=run_id,
             observed_at=observed_at,
             data=settings.data,
             sources=settings.sources,
             only=tuple(self.only) if self.only else None,
+            alerts=cast(AlertMode, self.alerts or "live"),
         )
+
+    def office(self, loaded: Loaded, now: Callable[[], datetime]) -> Office:
+        """What delivering needs from outside."""
+        settings = self.settings()
+        return Office(data=settings.data, loaded=loaded, public_url=settings.public_url, now=now)
 
     @contextmanager
     def open_site(self, address: str | None = None) -> Iterator[Site]:
