@@ -26,7 +26,7 @@ def sample_message(target: str, at: datetime, public_url: str | None) -> Message
         is_taken_back=False,
         detected_at=at,
         effective_on=None,
-        summary="K8 reworded: + “and document”, + “safely and”. Edited in place: no version, date or change note moved.",
+        summary="K8 reworded: + “and document”, + “safely and”.",
         words=spans(before, after),
     )
     section = Section(

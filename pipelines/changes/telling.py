@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from pipelines.changes.bulk import Bulk, bulk
 from pipelines.changes.severity import RULES
-from pipelines.changes.summary import folded, in_words
+from pipelines.changes.summary import SILENT, folded, in_words
 from pipelines.changes.words import Span, word_diff
-from schemas.events import SEVERITIES, Severity
+from schemas.events import EVENTS, SEVERITIES, Severity
 
 Row = Mapping[str, Any]
 
@@ -31,6 +31,8 @@ _MOSTLY_NEW: Final = 0.4
 _ENTRIES: Final = 60
 _ITEMS: Final = 40
 _ARRIVALS: Final = frozenset({"version_live", "version_announced", "version_added"})
+_EVENTS: Final = list(EVENTS)
+_RELATIONS: Final = {"relabelled": "renumbered"}
 _WORD_RE: Final = re.compile(r"\S+\s*")
 
 
@@ -94,7 +96,7 @@ class Section:
     @property
     def headline(self) -> str:
         """Its gravest change in a few words, and how many more there are."""
-        first = self.entries[0].summary.split(" Edited in place")[0].rstrip(".")
+        first = self.entries[0].summary.rstrip(".")
         words = first if len(first) <= _SHORT else first[:_SHORT].rsplit(" ", 1)[0].rstrip(" ,;:“") + " …"
         more = len(self.entries) + self.left_out - 1
         return f"{words} (and {more} more)" if more else words
@@ -128,7 +130,7 @@ def _settled(rows: Iterable[Row]) -> list[Row]:
 
 def _standard(rows: Sequence[Row], walks: Mapping[tuple[str, str], Sequence[Row]]) -> Section:
     in_order = sorted(rows, key=lambda row: (row["detected_at"], row["version"]))
-    ranked = sorted(folded(in_order), key=lambda row: -SEVERITIES.index(row["severity"]))
+    ranked = sorted(folded(in_order), key=lambda row: (-SEVERITIES.index(row["severity"]), _EVENTS.index(row["event"])))
     entries = [_entry(row, _ids(row, rows)) for row in ranked]
     newest = max(rows, key=lambda row: row["detected_at"])
     facts = [f"Route: {newest['route']}" if newest["route"] else "", f"Level {newest['level']}" if newest["level"] else ""]
@@ -188,7 +190,8 @@ def _entry(row: Row, change_ids: tuple[str, ...]) -> Entry:
         is_taken_back=bool(row["reverts"]),
         detected_at=row["detected_at"],
         effective_on=row["effective_on"],
-        summary=row["summary"],
+        # Whether it is silent stands with it already.
+        summary=row["summary"].replace(f" {SILENT}", ""),
         words=_words(row) if len(change_ids) == 1 and not row["reverts"] else (),
     )
 
@@ -240,7 +243,7 @@ def _arrival(walk: Sequence[Row]) -> Arrival:
     return Arrival(
         from_version=walk[0]["from_version"],
         to_version=walk[0]["to_version"],
-        counts=", ".join(f"{relations[name]} {name}" for name in order if relations[name]) if is_told else "",
+        counts=", ".join(f"{relations[name]} {_RELATIONS.get(name, name)}" for name in order if relations[name]) if is_told else "",
         items=tuple(_item(row) for row in told[:_ITEMS]),
         left_out=len(told[_ITEMS:]),
     )
