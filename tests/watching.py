@@ -16,7 +16,7 @@ from pipelines.comparison import find_changes
 from pipelines.conflicts import Counts as Compared
 from pipelines.conflicts import find_conflicts
 from pipelines.planner import capture_planner
-from pipelines.run import Run
+from pipelines.run import AlertMode, Run
 from pipelines.snapshots import Counts, take_snapshots
 from scrapers.pace import Pace
 from scrapers.sample.records import sample_records
@@ -52,6 +52,7 @@ class Watch:
         self.data = data
         self.runs = 0
         self.limits = Limits()
+        self.alerts: AlertMode = "live"
         self.captured: dict[str, Captured] = {}
         self.counts = Counts()
         self.compared = Compared()
@@ -107,6 +108,7 @@ class Watch:
             data=self.data,
             sources=tuple(sources),
             only=tuple(only) if only else None,
+            alerts=self.alerts,
         )
 
     def _capture(self, address: str, sources: Sequence[str], only: Sequence[str] | None, at: datetime | None) -> None:

@@ -212,7 +212,7 @@ _LAST_SEEN: Final = """
     QUALIFY row_number() OVER (PARTITION BY reference, version ORDER BY source = 'api' DESC, seen_from_at DESC) = 1"""
 _READING_ORDER: Final = """
     c.detected_at, c.reference, list_position(['revision', 'adjustment', 'correction', 'none'], c.severity),
-    [CAST(part AS INTEGER) FOR part IN string_split(c.version, '.')] DESC, c.event, c.subject[1], length(c.subject), c.subject, c.change_id"""
+    [CAST(part AS INTEGER) FOR part IN string_split(c.version, '.')] DESC, c.event, list_position(['K', 'S', 'B', 'D'], c.subject[1]), length(c.subject), c.subject, c.change_id"""
 
 
 def every_change(db: Queryable) -> list[Row]:

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from pipelines.alerts.addressing import address, digest_of
 from pipelines.alerts.channels import Answer, channel
-from pipelines.alerts.messages import Message, MessageKind, digest_lead, subject_of, welcome_lead
+from pipelines.alerts.messages import Message, MessageKind, as_html, digest_lead, subject_of, welcome_lead
 from pipelines.alerts.subscriptions import EmailTarget, Loaded
-from pipelines.changes.telling import needs_crosswalk, sections
+from pipelines.changes.telling import MOST, needs_crosswalk, sections
 from warehouse import outbox
 from warehouse.database import Warehouse
 from warehouse.read import tally
@@ -35,6 +35,8 @@ BACKOFF: Final = (
 )
 # A target that failed so often in a row is left alone until the next time.
 _PATIENCE: Final = 3
+# Gmail shows no more than 102 kB of a message.
+_CLIPPED: Final = 95_000
 # A digest goes out with the morning's run; where none comes, at eight.
 _WITHOUT_A_RUN: Final = timedelta(hours=8)
 _ALARM_SUBJECTS: Final = {"opened": "Alarm", "reminder": "Still", "over": "Over"}
@@ -132,21 +134,26 @@ def message_of(db: Warehouse, office: Office, deliveries: Sequence[Row]) -> Mess
     rows = outbox.changes_told(db, [change for delivery in deliveries for change in delivery["change_ids"]])
     if not rows and any(delivery["change_ids"] for delivery in deliveries):
         raise LookupError("its changes are not in the warehouse any more")
-    told = sections(rows, outbox.crosswalks_into(db, needs_crosswalk(rows)))
+    walks = outbox.crosswalks_into(db, needs_crosswalk(rows))
     names = dict.fromkeys(name for delivery in deliveries for name in delivery["subscriptions"])
     kind: MessageKind = first["kind"] if first["frequency"] == "immediate" and len(deliveries) == 1 else "digest"
-    subject, lead, at = _opening(db, kind, first, told, list(names))
-    return Message(
-        message_id=first["message_id"],
-        kind=kind,
-        subject=subject,
-        at=at,
-        lead=lead,
-        sections=tuple(told),
-        subscriptions=tuple(names),
-        public_url=office.public_url,
-        unsubscribe=target.unsubscribe if isinstance(target, EmailTarget) else None,
-    )
+    for most in (MOST, MOST // 3, MOST // 10):
+        told = sections(rows, walks, most)
+        subject, lead, at = _opening(db, kind, first, told, list(names))
+        message = Message(
+            message_id=first["message_id"],
+            kind=kind,
+            subject=subject,
+            at=at,
+            lead=lead,
+            sections=tuple(told),
+            subscriptions=tuple(names),
+            public_url=office.public_url,
+            unsubscribe=target.unsubscribe if isinstance(target, EmailTarget) else None,
+        )
+        if len(as_html(message).encode()) <= _CLIPPED:
+            break
+    return message
 
 
 def _opening(
@@ -160,6 +167,6 @@ def _opening(
         words = str(alert["summary"])
         head = words if len(words) <= 100 else words[:100].rsplit(" ", 1)[0] + " …"
         return f"{_ALARM_SUBJECTS[alert['phase']]}: {head}", (words,), alert["detected_at"]
-    subject = subject_of(kind, told, first["frequency"])
+    subject = subject_of(told, first["frequency"])
     at = max(entry.detected_at for section in told for entry in section.entries)
     return subject, digest_lead(told) if kind == "digest" and len(told) > 1 else (), at

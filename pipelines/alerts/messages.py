@@ -63,20 +63,21 @@ class Payload:
 _PAYLOAD: Final = TypeAdapter(Payload)
 
 
-def subject_of(kind: MessageKind, sections: Sequence[Section], frequency: str) -> str:
+def subject_of(sections: Sequence[Section], frequency: str) -> str:
     """What stands in the subject line: the standard and its gravest change, or how much a digest holds."""
-    if kind in ("standard", "bulk"):
+    period = {"daily": "Daily digest: ", "weekly": "Weekly digest: "}.get(frequency, "")
+    if len(sections) == 1:
         (section,) = sections
-        name = f"{section.reference} {section.title}: {section.headline}" if section.reference else section.entries[0].summary
-        return _line(name)
+        return _line(
+            period + (f"{section.reference} {section.title}: {section.headline}" if section.reference else section.entries[0].summary)
+        )
     standards = [section for section in sections if section.reference]
     names = ", ".join(str(section.reference) for section in standards[:3])
     more = f" and {len(standards) - 3} more" if len(standards) > 3 else ""
     counted = f"{len(standards)} {'standard' if len(standards) == 1 else 'standards'} changed"
-    period = {"daily": "Daily digest: ", "weekly": "Weekly digest: "}.get(frequency, "")
     bulks = sum(section.reference is None for section in sections)
     also = f", and {bulks} {'change' if bulks == 1 else 'changes'} in many standards at once" if bulks else ""
-    return _line(f"{period}{counted} ({names}{more}){also}" if standards else f"{period}{sections[0].entries[0].summary}")
+    return _line(f"{period}{counted} ({names}{more}){also}" if standards else f"{period}{bulks} changes in many standards at once")
 
 
 def _line(text: str) -> str:
@@ -110,7 +111,7 @@ def as_text(message: Message) -> str:
 
 
 def _wrapped(line: str) -> list[str]:
-    indent = line[: len(line) - len(line.lstrip())] + ("| " if line.lstrip().startswith("| ") else "")
+    indent = line[: len(line) - len(line.lstrip())] + {"| ": "| ", "- ": "  "}.get(line.lstrip()[:2], "")
     if len(line) <= _WIDTH:
         return [line]
     return textwrap.wrap(line, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -28,8 +28,7 @@ _LONG_TEXT: Final = 600
 # Below this share of words that stayed, old and new are easier to read one after the other.
 _MOSTLY_NEW: Final = 0.4
 # More than this of one standard is read on a screen, not in a message.
-_ENTRIES: Final = 60
-_ITEMS: Final = 40
+MOST: Final = 60
 _ARRIVALS: Final = frozenset({"version_live", "version_announced", "version_added"})
 _EVENTS: Final = list(EVENTS)
 _RELATIONS: Final = {"relabelled": "renumbered"}
@@ -102,17 +101,17 @@ class Section:
         return f"{words} (and {more} more)" if more else words
 
 
-def sections(rows: Iterable[Row], crosswalks: Iterable[Row] = ()) -> list[Section]:
+def sections(rows: Iterable[Row], crosswalks: Iterable[Row] = (), most: int = MOST) -> list[Section]:
     """What is said of some changes (with `route`, `level`, `page_url`): what many standards did first, then each standard by its name.
 
-    A change and its own undoing among the rows are one note.
+    A change and its own undoing among the rows are one note. Of one standard, and of what a version changes, `most` are told.
     """
     together, apart = bulk(_settled(rows))
     walks: dict[tuple[str, str], list[Row]] = {}
     for row in crosswalks:
         walks.setdefault((row["reference"], row["to_version"]), []).append(row)
     by_standard = groupby(sorted(apart, key=lambda row: row["reference"]), key=lambda row: row["reference"])
-    return [_many(one) for one in together] + [_standard(list(group), walks) for _, group in by_standard]
+    return [_many(one) for one in together] + [_standard(list(group), walks, most) for _, group in by_standard]
 
 
 def needs_crosswalk(rows: Iterable[Row]) -> set[tuple[str, str]]:
@@ -128,20 +127,20 @@ def _settled(rows: Iterable[Row]) -> list[Row]:
     return [row for row in every if row["change_id"] not in undone]
 
 
-def _standard(rows: Sequence[Row], walks: Mapping[tuple[str, str], Sequence[Row]]) -> Section:
+def _standard(rows: Sequence[Row], walks: Mapping[tuple[str, str], Sequence[Row]], most: int) -> Section:
     in_order = sorted(rows, key=lambda row: (row["detected_at"], row["version"]))
     ranked = sorted(folded(in_order), key=lambda row: (-SEVERITIES.index(row["severity"]), _EVENTS.index(row["event"])))
     entries = [_entry(row, _ids(row, rows)) for row in ranked]
     newest = max(rows, key=lambda row: row["detected_at"])
     facts = [f"Route: {newest['route']}" if newest["route"] else "", f"Level {newest['level']}" if newest["level"] else ""]
-    arrivals = [_arrival(walks[key]) for key in sorted(needs_crosswalk(rows)) if key in walks]
+    arrivals = [_arrival(walks[key], most) for key in sorted(needs_crosswalk(rows)) if key in walks]
     return Section(
         reference=newest["reference"],
         title=newest["title"],
         facts=". ".join(fact for fact in facts if fact),
         page_url=next((row["page_url"] for row in ranked if str(row["page_url"]).startswith(("https://", "http://"))), None),
-        entries=tuple(entries[:_ENTRIES]),
-        left_out=len(entries[_ENTRIES:]),
+        entries=tuple(entries[:most]),
+        left_out=len(entries[most:]),
         arrivals=tuple(arrival for arrival in arrivals if arrival.counts),
     )
 
@@ -234,7 +233,7 @@ def _excerpts(found: Sequence[Span]) -> Iterator[Span]:
         yield Span(kind="same", text=f"{head}… {tail}")
 
 
-def _arrival(walk: Sequence[Row]) -> Arrival:
+def _arrival(walk: Sequence[Row], most: int) -> Arrival:
     relations = Counter(row["relation"] for row in walk)
     told = [row for row in walk if row["relation"] in ("added", "removed", "reworded", "moved")]
     order = ("added", "removed", "reworded", "moved", "relabelled", "unchanged")
@@ -244,8 +243,8 @@ def _arrival(walk: Sequence[Row]) -> Arrival:
         from_version=walk[0]["from_version"],
         to_version=walk[0]["to_version"],
         counts=", ".join(f"{relations[name]} {_RELATIONS.get(name, name)}" for name in order if relations[name]) if is_told else "",
-        items=tuple(_item(row) for row in told[:_ITEMS]),
-        left_out=len(told[_ITEMS:]),
+        items=tuple(_item(row) for row in told[:most]),
+        left_out=len(told[most:]),
     )
 
 

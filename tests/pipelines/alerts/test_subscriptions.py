@@ -28,7 +28,7 @@ def change(**told: Any) -> dict[str, Any]:
     return row | told
 
 
-def wants(rows: list[dict[str, Any]], **asked: Any) -> list[dict[str, Any]]:
+def wants(rows: list[dict[str, Any]], **asked: Any) -> Any:
     return Subscription(name="x", targets=("outbox",), **asked).wanted(rows)
 
 
@@ -54,7 +54,10 @@ ROUTE_LEFT = {"family": "attribute", "event": "attribute_changed", "subject": "r
         pytest.param({"only": "declared"}, {"is_declared": True}, {}, id="declared"),
         pytest.param({"mapping": False}, {}, {"event": "mapping_added"}, id="without the mapping"),
         pytest.param(
-            {"routes": ["Digital"], "levels": [3], "severities": ["revision"], "only": "silent"}, {}, {"level": 4}, id="all of it must be met"
+            {"routes": ["Digital"], "levels": [3], "severities": ["revision"], "only": "silent"},
+            {},
+            {"level": 4},
+            id="all of it must be met",
         ),
     ],
 )
@@ -80,7 +83,9 @@ def test_what_moved_along_is_shown_with_what_is_worth_a_message() -> None:
         pytest.param(OUTBOX + ONE + 'references = ["Actuary"]\n', 7, "write ST0128", id="a title is no reference"),
         pytest.param(OUTBOX + ONE + "route = 1\n", 7, "Extra inputs are not permitted", id="a misspelt key"),
         pytest.param(OUTBOX + '[[subscriptions]]\nname = "all"\n', 4, "targets: Field required", id="missing"),
-        pytest.param('[targets.slack]\n# the team\nkind = "apprise"\nurl = "${SLACK_URL}"\n', 4, "variable SLACK_URL is not set", id="secret"),
+        pytest.param(
+            '[targets.slack]\n# the team\nkind = "apprise"\nurl = "${SLACK_URL}"\n', 4, "variable SLACK_URL is not set", id="secret"
+        ),
         pytest.param('[targets.slack]\nkind = "pigeon"\n', 1, "targets.slack", id="kind"),
         pytest.param('[targets.me]\nkind = "email"\nto = "me"\n', 3, "targets.me.to: ", id="address"),
         pytest.param('[targets.me]\nkind = "email"\nto = "me@example.org"\n', 1, "[smtp]", id="no mail server"),
