@@ -73,7 +73,7 @@ def email_of(message: Message, target: EmailTarget, smtp: Smtp, at: datetime) ->
     # EmailMessage loses the spaces between words that are not ASCII (£5,000 → £6,000); the older classes do not.
     mail = MIMEMultipart("alternative")
     name, address = parseaddr(smtp.sender)
-    mail["Subject"] = Header(message.subject, "utf-8")
+    mail["Subject"] = Header(message.subject, "utf-8", header_name="Subject").encode()
     mail["From"] = formataddr((name, address))
     mail["To"] = target.to
     mail["Date"] = format_datetime(at.replace(tzinfo=UTC))

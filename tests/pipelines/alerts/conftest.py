@@ -1,6 +1,7 @@
 """A mail server on loopback, and a desk from which alerts are delivered at any time."""
 
 import email.policy
+from asyncio.base_events import Server
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -48,8 +49,9 @@ class AnyPort(Controller):
     """A mail server on a port the system chooses."""
 
     def _trigger_server(self) -> None:
+        assert isinstance(self.server, Server)
         self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_a_source_that_is_compared_after_a_kill_tells_only_what_is_new(desk: Des
     """The API's look is written and told, the run dies, the page's look comes later: its own changes are told, no other again."""
     desk.see(sample(ST), sources=("api", "page"))
     original = changes.write_found
-    looks = []
+    looks: list[Any] = []
 
     def once(db: Any, found: Any) -> None:
         if looks:
