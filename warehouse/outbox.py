@@ -240,7 +240,7 @@ def alarms_open(db: Queryable) -> list[Row]:
     """The newest alert of every alarm that is not over."""
     return db.rows(
         """
-        SELECT * FROM (SELECT * FROM alerts WHERE kind = 'alarm' QUALIFY row_number() OVER (PARTITION BY topic ORDER BY detected_at DESC) = 1)
+        SELECT * FROM (SELECT * FROM alerts WHERE kind = 'alarm' QUALIFY row_number() OVER (PARTITION BY topic ORDER BY detected_at DESC, phase = 'over' DESC) = 1)
         WHERE phase <> 'over' ORDER BY topic"""
     )
 
@@ -266,12 +266,12 @@ TROUBLES: Final[Mapping[str, str]] = {
         WHERE status = 'failed' AND ($complete_at::TIMESTAMP IS NULL OR started_at > $complete_at::TIMESTAMP)""",
     "stale": """
         WITH checked AS (
-            SELECT w.reference, max(w.last_checked_at) AS at FROM watched_versions w JOIN snapshots s USING (snapshot_id)
+            SELECT w.reference, max(w.last_checked_at) AS checked_at FROM watched_versions w JOIN snapshots s USING (snapshot_id)
             WHERE NOT w.is_missing GROUP BY w.reference HAVING bool_or(s.status IN ('Approved for delivery', 'In development'))),
-        old AS (SELECT * FROM checked WHERE at < $now::TIMESTAMP - INTERVAL 3 DAYS ORDER BY at, reference)
+        old AS (SELECT * FROM checked WHERE checked_at < $now::TIMESTAMP - INTERVAL 3 DAYS ORDER BY checked_at, reference)
         SELECT 'stale' AS topic, count(*) || CASE count(*) WHEN 1 THEN ' standard was' ELSE ' standards were' END
-            || ' last checked more than three days ago, the first on ' || strftime(min(at), '%-d %B %Y') || ': '
-            || array_to_string(list(reference ORDER BY at, reference)[:20], ', ') || CASE WHEN count(*) > 20 THEN ' and more.' ELSE '.' END AS summary
+            || ' last checked more than three days ago, the first on ' || strftime(min(checked_at), '%-d %B %Y') || ': '
+            || array_to_string(list(reference ORDER BY checked_at, reference)[:20], ', ') || CASE WHEN count(*) > 20 THEN ' and more.' ELSE '.' END AS summary
         FROM old HAVING count(*) > 0""",
     "deliveries": """
         WITH failing AS (
