@@ -23,6 +23,7 @@ def watch(tmp_path: Path) -> Watch:
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests do not depend on who runs them."""
-    for name in ("DATA", "SITE", "CONTACT", "SOURCES", "REQUESTS_PER_SECOND", "KSB_PLANNER"):
+    names = ("DATA", "SITE", "CONTACT", "SOURCES", "REQUESTS_PER_SECOND", "KSB_PLANNER", "SUBSCRIPTIONS", "PUBLIC_URL", "HEARTBEAT_URL")
+    for name in names:
         monkeypatch.delenv(f"STANDARDS_WATCH_{name}", raising=False)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)

@@ -2,6 +2,7 @@
 
 Belongs here: when to look, in Dagster's terms. Not here: what silence is (warehouse.outbox.TROUBLES) or how it is told.
 Both speak through the channels of the subscriptions; neither starts a run, so that a queue that is stuck is no reason for silence.
+They read the settings themselves: the resource of a run holds the writer's lock, and a sensor has to say when it cannot have it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -9,11 +10,11 @@ from typing import Final
 
 import dagster as dg
 
-from pipelines.alerts.delivery import Report, deliver
+from pipelines.alerts.delivery import Office, Report, deliver
 from pipelines.alerts.silence import raise_alarms
 from pipelines.alerts.subscriptions import SubscriptionsError, load
 from pipelines.defs.automation import DAILY_JOB
-from pipelines.defs.resources import WatchResource
+from pipelines.settings import Settings, settings_with
 from warehouse.captures import finish_run
 from warehouse.database import WarehouseBusyError, open_warehouse
 from warehouse.lock import only_writer
@@ -33,12 +34,13 @@ def _now() -> datetime:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Every quarter of an hour: says when nothing was checked for too long, and tries failed deliveries again.",
 )
-def staleness(context: dg.SensorEvaluationContext, watch: WatchResource) -> dg.SkipReason:
+def staleness(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Raise alarms and deliver what is due; a run that is writing does both itself."""
-    if not (watch.settings().data / "warehouse.duckdb").exists():
+    settings = settings_with({})
+    if not (settings.data / "warehouse.duckdb").exists():
         return dg.SkipReason("Nothing is watched yet.")
     try:
-        report, raised = _tell(watch, failed_run=None)
+        report, raised = _tell(settings, failed_run=None)
     except WarehouseBusyError as error:
         return dg.SkipReason(str(error))
     except SubscriptionsError as error:
@@ -54,17 +56,17 @@ def staleness(context: dg.SensorEvaluationContext, watch: WatchResource) -> dg.S
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells of a run that failed, at once.",
 )
-def failed_runs(context: dg.RunFailureSensorContext, watch: WatchResource) -> None:
+def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """A run that Dagster saw fail, even one that died before it could write a row."""
     said = " ".join(str(context.failure_event.message or "").split())[:300]
-    report, _ = _tell(watch, failed_run=(context.dagster_run.run_id, said))
+    report, _ = _tell(settings_with({}), failed_run=(context.dagster_run.run_id, said))
     context.log.info("%d messages tried.", len(report.tried))
 
 
-def _tell(watch: WatchResource, failed_run: tuple[str, str] | None) -> tuple[Report, int]:
-    loaded = load(watch.settings().subscriptions)
-    data, now = watch.settings().data, _now()
-    with only_writer(data), open_warehouse(data) as db:
+def _tell(settings: Settings, failed_run: tuple[str, str] | None) -> tuple[Report, int]:
+    loaded, now = load(settings.subscriptions), _now()
+    office = Office(data=settings.data, loaded=loaded, public_url=settings.public_url, now=_now)
+    with only_writer(settings.data), open_warehouse(settings.data) as db:
         if failed_run:
             run_id, said = failed_run
             if db.rows("SELECT 1 AS one FROM runs WHERE run_id = ? AND status = 'running'", [run_id]):
@@ -73,4 +75,4 @@ def _tell(watch: WatchResource, failed_run: tuple[str, str] | None) -> tuple[Rep
                 with db.transaction():
                     add_alerts(db, [alarm_alert("run_failed", "opened", f"A run failed. {said}".strip(), now)])
         raised = raise_alarms(db, now, complete_run_at(db))
-        return deliver(db, watch.office(loaded, _now), is_after_run=False, until=now + _LOOK), raised
+        return deliver(db, office, is_after_run=False, until=now + _LOOK), raised

@@ -36,12 +36,15 @@ def test_the_graph() -> None:
         "standard_changes": ["standard_snapshots"],
         "ksb_planner_captures": ["standard_snapshots"],
         "source_conflicts": ["ksb_planner_captures", "standard_snapshots"],
-        "published_warehouse": ["source_conflicts", "standard_changes"],
+        "alert_deliveries": ["standard_changes"],
+        "change_feed": ["standard_changes"],
+        "published_warehouse": ["alert_deliveries", "change_feed", "source_conflicts", "standard_changes"],
     }
 
 
 def test_there_is_a_check_for_every_table_and_every_rule() -> None:
     names = {key.name for check in DEFINITIONS.asset_checks or () for key in check.check_keys}
+    assert "everyone_was_told" in {key.name for key in DEFINITIONS.resolve_asset_graph().asset_check_keys}
     assert names == {f"{table.name}_rows_fit_their_model" for table in TABLES} | {check.name for check in CHECKS}
 
 
