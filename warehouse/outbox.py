@@ -117,7 +117,7 @@ def due_messages(db: Warehouse, now: datetime) -> list[list[Row]]:
     rows = db.rows(
         """
         SELECT * FROM deliveries WHERE state IN ('due', 'failed') AND next_try_at <= ?
-        ORDER BY target IN (SELECT target FROM deliveries WHERE state IN ('failed', 'dead')), due_at, created_at, message_id, delivery_id""",
+        ORDER BY target IN (SELECT target FROM deliveries WHERE state IN ('failed', 'dead')), due_at, created_at, reference, target, message_id, delivery_id""",
         [now],
     )
     messages: dict[str, list[Row]] = {}

@@ -61,6 +61,11 @@ def _begin(context: dg.AssetExecutionContext, watch: WatchResource) -> Run:
     return replace(run, observed_at=began)
 
 
+def _is_live(run: Run) -> bool:
+    """Whether the run stands for now: a replay is no sign of life, and its silences are those of another day."""
+    return run.alerts == "live" and run.observed_at >= _now() - timedelta(hours=24)
+
+
 def _schema(table: Table) -> Mapping[str, Any]:
     """The table's columns as Dagster shows them."""
     columns = [
@@ -281,7 +286,7 @@ def alert_deliveries(  # Dagster knows a result with checks only by the bare nam
     # The past is told as it would have been told then.
     clock = (lambda: run.observed_at) if run.alerts == "always" else _now
     with watch.open_warehouse() as db:
-        if run.alerts == "live" and run.only is None:
+        if _is_live(run) and run.only is None:
             raise_alarms(db, _now(), _now())
         report = deliver(db, watch.office(loaded, clock), is_after_run=True)
         total = db.rows("SELECT count(*) AS n FROM deliveries")[0]["n"]
@@ -342,10 +347,9 @@ def published_warehouse(context: dg.AssetExecutionContext, watch: WatchResource)
         status, message = run_outcome(db, run.run_id)
         finish_run(db, run.run_id, finished_at=_now(), status=status, message=message)
         path = publish(db, run.data)
-        is_live = run.alerts == "live" and run.observed_at >= _now() - timedelta(hours=24)
         tables = db.rows("SELECT table_name AS name, estimated_size AS rows FROM duckdb_tables() WHERE NOT internal ORDER BY table_name")
     heartbeat = watch.settings().heartbeat_url
-    said = call_heartbeat(heartbeat.get_secret_value()) if heartbeat and is_live and status != "failed" else "not called"
+    said = call_heartbeat(heartbeat.get_secret_value()) if heartbeat and _is_live(run) and status != "failed" else "not called"
     return dg.MaterializeResult(
         metadata={
             "heartbeat": said,
