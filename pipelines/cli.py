@@ -433,6 +433,7 @@ def make_again(data: Data = None, as_json: Json = False) -> None:
             draft = folder / ".rebuild"
             shutil.rmtree(draft, ignore_errors=True)
             with open_warehouse(draft, is_replay=True) as db:
+                outbox.keep_told(db, folder / "warehouse.duckdb")
                 runs = rebuild(db, folder, progress)
             put_in_place(draft, folder)
             with open_warehouse(folder) as db:

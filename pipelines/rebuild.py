@@ -5,6 +5,7 @@ decided by the same code as on the night itself.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def rebuild(db: Warehouse, data: Path, progress: Progress) -> int:
         _replay(db, data, runs, entry)
         progress("journal", done, len(told))
     for run in list(runs.values())[-1:]:
-        find_changes(db, run)
+        # What a run that died had seen was never told; it is news yet.
+        find_changes(db, replace(run, alerts="live"))
     db.append(JOURNAL, [{"number": told[-1]["number"], "entry": ""}])
     return len(runs)
 
@@ -77,6 +79,8 @@ def _start(db: Warehouse, data: Path, entry: Mapping[str, Any]) -> Run:
         data=data,
         sources=tuple(entry["sources"]),
         only=tuple(entry["only"]) if entry["only"] else None,
+        # Who is told, and what of the past was, is not in the evidence (warehouse.outbox.keep_told).
+        alerts="never",
     )
     start_run(
         db,

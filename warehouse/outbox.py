@@ -7,14 +7,18 @@ disk before and after every attempt, so that a process that dies leaves it where
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Final, cast
 
+import duckdb
 import polars as pl
 
 from schemas.record import digest
 from schemas.tables import ALERTS, DELIVERIES
 from warehouse.database import Warehouse
+from warehouse.ddl import quoted
 from warehouse.read import Queryable, Row
 
 _DIED: Final = "The process ended while it was being sent; whether it arrived is not known."
@@ -38,6 +42,23 @@ def alarm_alert(topic: str, phase: str, summary: str, detected_at: datetime) -> 
 def _alert(kind: str, what: Sequence[str], detected_at: datetime, **told: str) -> Row:
     nothing = dict.fromkeys(("reference", "topic", "phase", "summary"))
     return {"alert_id": digest([kind, *what]), "kind": kind, "detected_at": detected_at, "is_addressed": False, **nothing, **told}
+
+
+def keep_told(db: Warehouse, before: Path) -> None:
+    """Take over what was told, and what is still to be, from the warehouse that a rebuilt one replaces.
+
+    Where that is gone or damaged nothing is taken over: a rebuild tells nothing of the past either way.
+    """
+    if not before.exists():
+        return
+    with suppress(duckdb.Error):
+        db.execute(f"ATTACH {quoted(str(before))} AS before_rebuild")
+        try:
+            with db.transaction():
+                for table in (ALERTS, DELIVERIES):
+                    db.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM before_rebuild.{table.name}")
+        finally:
+            db.execute("DETACH before_rebuild")
 
 
 def add_alerts(db: Warehouse, rows: Sequence[Row]) -> None:
@@ -273,6 +294,7 @@ TROUBLES: Final[Mapping[str, str]] = {
             || ' last checked more than three days ago, the first on ' || strftime(min(checked_at), '%-d %B %Y') || ': '
             || array_to_string(list(reference ORDER BY checked_at, reference)[:20], ', ') || CASE WHEN count(*) > 20 THEN ' and more.' ELSE '.' END AS summary
         FROM old HAVING count(*) > 0""",
+    "incident": "SELECT 'incident:' || incident_id AS topic, summary FROM incidents WHERE closed_at IS NULL",
     "deliveries": """
         WITH failing AS (
             SELECT target, min(created_at) AS since, count(DISTINCT message_id) AS messages, arg_max(last_answer, last_tried_at) AS answer

@@ -23,7 +23,7 @@ ELSEWHERE = {
     "evidence": ("pack", "offset_bytes", "stored_bytes", "run_id"),
     "captures": ("capture_id", "etag"),
 }
-NOT_HISTORY = ("listings", "journal")
+NOT_HISTORY = ("listings", "journal", "alerts", "deliveries")
 
 
 def contents(db: Warehouse) -> dict[str, list[Any]]:

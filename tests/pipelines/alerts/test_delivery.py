@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner
 
 from pipelines.alerts import delivery
 from pipelines.alerts.delivery import BACKOFF
-from schemas.tables import ALERTS, DELIVERIES
+from pipelines.cli import app
 from tests.pipelines.alerts.conftest import Desk, Mailbox, change, mail_toml
 from tests.watching import Watch, night, sample
 from warehouse import changes, outbox
@@ -291,15 +291,30 @@ def test_a_flap_within_a_digest_is_one_note(desk: Desk, mailbox: Mailbox) -> Non
     assert "This takes back the change seen on 2 March 2026." in " ".join(text.get_content().split())
 
 
-def test_a_change_that_was_told_stays_told_in_a_database_that_was_made_anew(desk: Desk, tmp_path: Path) -> None:
-    """A rebuild keeps alerts and deliveries as they are; the changes it finds again have the ids they had."""
-    desk.find(change())
-    kept = {name: desk.watch.rows(f"SELECT * FROM {name}") for name in ("alerts", "deliveries")}
-    again = Desk(Watch(tmp_path / "rebuilt"))
-    with again.watch.open() as db:
-        for table in (ALERTS, DELIVERIES):
-            db.append(table, kept[table.name])
-    again.find(change())
-    assert again.outbox == []
-    again.find(change(after="7000"))
-    assert again.outbox == ["2026-03-02-ST9001"]
+def test_a_rebuild_tells_nothing_twice_and_what_waited_still(desk: Desk, mailbox: Mailbox) -> None:
+    with_mail(desk, mailbox)
+    desk.see(sample(ST))
+    desk.see(sample(ST, maxFunding=1234))
+    mailbox.answers = ["451 later"]
+    desk.see(sample(ST, maxFunding=1235))
+    assert len(mailbox.mails) == 2
+    assert CliRunner().invoke(app, ["rebuild", "--data", str(desk.watch.data)]).exit_code == 0
+    desk.deliver(after=HOUR)
+    assert len(mailbox.mails) == 3, "the one that failed"
+    assert desk.deliver(after=HOUR).tried == ()
+    desk.see(sample(ST, maxFunding=1236))
+    assert len(mailbox.mails) == 4
+    assert len(set(mailbox.ids)) == 4
+
+
+@pytest.mark.parametrize("lost", ["gone", "damaged"])
+def test_a_rebuild_without_what_was_told_tells_nothing_of_the_past(desk: Desk, lost: str) -> None:
+    desk.see(sample(ST))
+    desk.see(sample(ST, maxFunding=1234))
+    if lost == "gone":
+        (desk.watch.data / "warehouse.duckdb").unlink()
+    else:
+        (desk.watch.data / "warehouse.duckdb").write_bytes(b"not a database")
+    assert CliRunner().invoke(app, ["rebuild", "--data", str(desk.watch.data)]).exit_code == 0
+    assert desk.deliver().tried == ()
+    assert desk.watch.rows("SELECT count(*) AS n FROM changes") == [{"n": 1}]

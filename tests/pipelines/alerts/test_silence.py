@@ -7,11 +7,24 @@ import pytest
 
 from pipelines.alerts.silence import alarms
 from schemas.record import digest
+from schemas.rules import RULES
 from tests.pipelines.alerts.conftest import Desk, Mailbox, change, mail_toml
 from tests.watching import night, sample
+from warehouse.incidents import write_incidents
 
 HOUR = timedelta(hours=1)
 NOW = night(3)
+
+
+INCIDENT: dict[str, Any] = {
+    "incident_id": digest(["incident"]),
+    "rule": next(rule.code for rule in RULES.values() if rule.outcome == "incident"),
+    "subject": None,
+    "cause": None,
+    "affected": 20,
+    "examined": 20,
+    "summary": "20 of 20 pages have another layout.",
+}
 
 
 def opened(topic: str = "no_run", hours_ago: int = 1, phase: str = "opened") -> dict[str, Any]:
@@ -121,6 +134,20 @@ def test_a_target_that_takes_nothing_is_told_through_the_others(desk: Desk, mail
     desk.listen()
     assert told(desk)[-1] == ("deliveries:mail", "over")
     assert mailbox.subjects == ["ST9001 Tidal turbine technician: Maximum funding £5,000 → £6,000"]
+
+
+def test_an_incident_is_one_alarm_until_it_is_closed(desk: Desk) -> None:
+    run(desk, "good")
+    with desk.watch.open() as db:
+        write_incidents(db, "api", [INCIDENT], run_id="run", at=desk.now, examined={})
+    for _ in range(2):
+        desk.listen(after=HOUR)
+    with desk.watch.open() as db:
+        write_incidents(db, "api", [], run_id="next", at=desk.now, examined={INCIDENT["rule"]: 20})
+    desk.listen()
+    topic = f"incident:{INCIDENT['incident_id']}"
+    assert told(desk) == [(topic, "opened"), (topic, "over")]
+    assert "20 of 20 pages" in desk.watch.rows("SELECT summary FROM alerts WHERE phase = 'opened'")[0]["summary"]
 
 
 def test_who_has_not_begun_is_not_silent(desk: Desk) -> None:
