@@ -12,7 +12,19 @@ import pandera.errors
 
 from pipelines.defs.assets import markdown_table
 from pipelines.defs.resources import WatchResource
-from schemas.tables import ALERTS, CAPTURES, CHANGES, DELIVERIES, EVIDENCE, LISTINGS, RUNS, SOURCE_COMPARISONS, SOURCE_CONFLICTS, TABLES, Table
+from schemas.tables import (
+    ALERTS,
+    CAPTURES,
+    CHANGES,
+    DELIVERIES,
+    EVIDENCE,
+    LISTINGS,
+    RUNS,
+    SOURCE_COMPARISONS,
+    SOURCE_CONFLICTS,
+    TABLES,
+    Table,
+)
 from warehouse.checks import CHECKS, failing_rows, whole_table
 
 _SEVERITY: Final = {"error": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
