@@ -164,6 +164,8 @@ class Snapshot:
 
 
 ATTRIBUTES: Final = tuple(f.name for f in fields(Record) if f.name != "content")
+# Columns that hold several values; empty is what the API says, or what no other source can be asked.
+LISTS: Final = tuple(f.name for f in fields(Record) if f.default == ())
 
 
 def digest(value: object) -> str:

@@ -457,11 +457,20 @@ class Deliveries(pa.DataFrameModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table: its name, its model and the columns that name a row (none where some of them can be NULL)."""
+    """A table: its name, its model and the columns that name a row (none where some of them can be NULL).
+
+    `is_internal`: it stands in the schema `internal`, no part of what is promised to readers.
+    """
 
     name: str
     model: type[pa.DataFrameModel]
     key: tuple[str, ...]
+    is_internal: bool = False
+
+    @property
+    def qualified(self) -> str:
+        """The name with its schema, as views and DDL need it."""
+        return f"internal.{self.name}" if self.is_internal else self.name
 
     @property
     def description(self) -> str:
@@ -480,24 +489,26 @@ class Table:
 
 RUNS: Final = Table(name="runs", model=Runs, key=("run_id",))
 CAPTURES: Final = Table(name="captures", model=Captures, key=("capture_id",))
-EVIDENCE: Final = Table(name="evidence", model=Evidence, key=("sha256",))
-LISTINGS: Final = Table(name="listings", model=Listings, key=("capture_id", "reference", "version"))
-WATCHED_VERSIONS: Final = Table(name="watched_versions", model=WatchedVersions, key=("source", "reference", "version"))
-SNAPSHOTS: Final = Table(name="snapshots", model=Snapshots, key=("snapshot_id",))
-CONTENT_KSBS: Final = Table(name="content_ksbs", model=ContentKsbs, key=("content_id", "code"))
-CONTENT_DUTIES: Final = Table(name="content_duties", model=ContentDuties, key=("content_id", "duty_number"))
-CONTENT_DUTY_KSBS: Final = Table(name="content_duty_ksbs", model=ContentDutyKsbs, key=("content_id", "duty_number", "code"))
-CONTENT_OPTIONS: Final = Table(name="content_options", model=ContentOptions, key=("content_id", "position"))
-TRANSITIONS: Final = Table(name="transitions", model=Transitions, key=("transition_id",))
+EVIDENCE: Final = Table(name="evidence", model=Evidence, key=("sha256",), is_internal=True)
+LISTINGS: Final = Table(name="listings", model=Listings, key=("capture_id", "reference", "version"), is_internal=True)
+WATCHED_VERSIONS: Final = Table(name="watched_versions", model=WatchedVersions, key=("source", "reference", "version"), is_internal=True)
+SNAPSHOTS: Final = Table(name="snapshots", model=Snapshots, key=("snapshot_id",), is_internal=True)
+CONTENT_KSBS: Final = Table(name="content_ksbs", model=ContentKsbs, key=("content_id", "code"), is_internal=True)
+CONTENT_DUTIES: Final = Table(name="content_duties", model=ContentDuties, key=("content_id", "duty_number"), is_internal=True)
+CONTENT_DUTY_KSBS: Final = Table(
+    name="content_duty_ksbs", model=ContentDutyKsbs, key=("content_id", "duty_number", "code"), is_internal=True
+)
+CONTENT_OPTIONS: Final = Table(name="content_options", model=ContentOptions, key=("content_id", "position"), is_internal=True)
+TRANSITIONS: Final = Table(name="transitions", model=Transitions, key=("transition_id",), is_internal=True)
 CHANGES: Final = Table(name="changes", model=Changes, key=("change_id",))
 VERSION_CROSSWALK: Final = Table(name="version_crosswalk", model=VersionCrosswalk, key=())
 QUARANTINE: Final = Table(name="quarantine", model=Quarantine, key=("quarantine_id",))
 INCIDENTS: Final = Table(name="incidents", model=Incidents, key=("incident_id",))
-JOURNAL: Final = Table(name="journal", model=Journal, key=("number",))
+JOURNAL: Final = Table(name="journal", model=Journal, key=("number",), is_internal=True)
 REPARSE_REPORT: Final = Table(name="reparse_report", model=ReparseReport, key=())
-FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"))
+FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"), is_internal=True)
 SOURCE_CONFLICTS: Final = Table(name="source_conflicts", model=SourceConflicts, key=("conflict_id",))
-SOURCE_COMPARISONS: Final = Table(name="source_comparisons", model=SourceComparisons, key=("source", "reference"))
+SOURCE_COMPARISONS: Final = Table(name="source_comparisons", model=SourceComparisons, key=("source", "reference"), is_internal=True)
 ALERTS: Final = Table(name="alerts", model=Alerts, key=("alert_id",))
 DELIVERIES: Final = Table(name="deliveries", model=Deliveries, key=("delivery_id",))
 

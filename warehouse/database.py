@@ -19,7 +19,7 @@ import polars as pl
 
 from schemas.tables import TABLES, Table
 from warehouse.ddl import create_table, expected_columns, quoted
-from warehouse.views import VIEWS, column_descriptions, create_views
+from warehouse.views import DEFINITION, VIEWS, create_views, described
 
 # The oldest DuckDB that must open our files is 1.2; 2.0 would otherwise write what 1.5 cannot read.
 STORAGE_VERSION: Final = "v1.2.0"
@@ -135,30 +135,52 @@ def put_in_place(draft: Path, data: Path) -> None:
     shutil.rmtree(draft)
 
 
+def use_both_schemas(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let names be found in `internal` too; what readers are promised stands in `main`."""
+    connection.execute("SET search_path = 'main,internal'")
+
+
 def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    found = {
-        tuple(row)
-        for row in connection.execute("SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal").fetchall()
-    }
+    rows = connection.execute(
+        "SELECT if(schema_name = 'main', table_name, schema_name || '.' || table_name), column_name, data_type FROM duckdb_columns() "
+        "WHERE NOT internal"
+    ).fetchall()
+    found = {tuple(row) for row in rows}
     expected = expected_columns()
-    if expected <= found:
-        return
-    if found:
+    if found and not expected <= found:
         missing = ", ".join(f"{table}.{column}" for table, column, _ in sorted(expected - found)[:5])
         raise WarehouseError(
             f"{path} was made by another version of this program (it lacks {missing}). Name another data folder with --data."
         )
-    connection.execute("BEGIN TRANSACTION")
-    for table in TABLES:
-        for statement in create_table(table):
-            connection.execute(statement)
+    if not found:
+        connection.execute("BEGIN TRANSACTION")
+        connection.execute("CREATE SCHEMA internal")
+        use_both_schemas(connection)
+        for table in TABLES:
+            for statement in create_table(table):
+                connection.execute(statement)
+        _create_views(connection)
+        connection.execute("COMMIT")
+        return
+    use_both_schemas(connection)
+    # The views follow the program; what they show is in the tables.
+    has_views = any(table == "schema_version" for table, _, _ in rows)
+    if not has_views or connection.execute("SELECT definition FROM schema_version").fetchall() != [(DEFINITION,)]:
+        connection.execute("BEGIN TRANSACTION")
+        _create_views(connection)
+        connection.execute("COMMIT")
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    for (view,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
+        connection.execute(f"DROP VIEW {view}")
+    for (macro,) in connection.execute("SELECT DISTINCT function_name FROM duckdb_functions() WHERE NOT internal").fetchall():
+        connection.execute(f"DROP MACRO TABLE {macro}")
     for statement in create_views():
         connection.execute(statement)
-    described = column_descriptions()
     names = [view.name for view in VIEWS if not view.parameters]
     columns = connection.execute(
         "SELECT table_name, column_name FROM duckdb_columns() WHERE table_name IN (SELECT unnest(?))", [names]
     ).fetchall()
     for view, column in columns:
-        connection.execute(f"COMMENT ON COLUMN {view}.{column} IS {quoted(described[column])}")
-    connection.execute("COMMIT")
+        connection.execute(f"COMMENT ON COLUMN {view}.{column} IS {quoted(described(view, column))}")

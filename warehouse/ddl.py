@@ -31,15 +31,15 @@ def create_table(table: Table) -> Iterator[str]:
     """Statements that create a table as its model says, with comments."""
     columns = [f"{name} {column_type(dtype)}{'' if nullable else ' NOT NULL'}" for name, dtype, nullable, _ in table.columns()]
     columns += [f"PRIMARY KEY ({', '.join(table.key)})"] if table.key else []
-    yield f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(columns)})"
-    yield f"COMMENT ON TABLE {table.name} IS {quoted(table.description)}"
+    yield f"CREATE TABLE IF NOT EXISTS {table.qualified} ({', '.join(columns)})"
+    yield f"COMMENT ON TABLE {table.qualified} IS {quoted(table.description)}"
     for name, _, _, description in table.columns():
-        yield f"COMMENT ON COLUMN {table.name}.{name} IS {quoted(description)}"
+        yield f"COMMENT ON COLUMN {table.qualified}.{name} IS {quoted(description)}"
 
 
 def expected_columns() -> set[tuple[str, str, str]]:
-    """(table, column, type) of every table, as a file of this version holds them."""
-    return {(table.name, name, column_type(dtype)) for table in TABLES for name, dtype, _, _ in table.columns()}
+    """(table, column, type) of every table, as a file of this version holds them; the schema `main` goes without saying."""
+    return {(table.qualified, name, column_type(dtype)) for table in TABLES for name, dtype, _, _ in table.columns()}
 
 
 def quoted(text: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import duckdb
 
 from schemas.events import EVENTS
-from schemas.record import ATTRIBUTES, Content, Duty, Ksb, Record
-from warehouse.database import WarehouseError
+from schemas.record import ATTRIBUTES, LISTS, Content, Duty, Ksb, Record
+from warehouse.database import WarehouseError, use_both_schemas
 from warehouse.publish import PUBLISHED
 
 Row = dict[str, Any]
@@ -47,6 +47,7 @@ def open_published(data: Path) -> Iterator[Reader]:
         raise WarehouseError(f"{path} is not there yet. `standards-watch run` makes it; `standards-watch demo` shows how.")
     connection = duckdb.connect(str(path), read_only=True)
     try:
+        use_both_schemas(connection)
         yield Reader(connection)
     finally:
         connection.close()
@@ -114,7 +115,7 @@ def content(reader: Queryable, snapshot_id: str) -> dict[str, list[Row]]:
 def record(reader: Queryable, row: Row) -> Record:
     """A version's row as the record it was read as, without the publisher's ids, which are only in the evidence."""
     parts = content(reader, row["snapshot_id"])
-    values: dict[str, Any] = {name: tuple(row[name] or ()) if isinstance(row[name], list) else row[name] for name in ATTRIBUTES}
+    values: dict[str, Any] = {name: tuple(row[name] or ()) if name in LISTS else row[name] for name in ATTRIBUTES}
     return Record(
         **values,
         content=Content(
