@@ -38,9 +38,12 @@ dev: setup $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI with the daily schedul
 test: setup ## Run the tests
 	$(BIN)/pytest
 
-compat: setup ## Run the warehouse's tests on the newest DuckDB too
-	test -d $(VENV)/duckdb-2 || $(BIN)/uv pip install --quiet --no-deps --target $(VENV)/duckdb-2 duckdb==2.0.0
-	PYTHONPATH=$(VENV)/duckdb-2 $(BIN)/pytest -q tests/warehouse
+ENGINES := 1.2.2 1.3.2 1.4.4 2.0.0
+
+compat: setup ## Open the published file in old and new DuckDBs; run the warehouse's tests on the newest
+	for engine in $(ENGINES); do test -d $(VENV)/duckdb-$$engine || $(BIN)/uv pip install --quiet --no-deps --target $(VENV)/duckdb-$$engine duckdb==$$engine || exit 1; done
+	$(BIN)/pytest -q tests/warehouse/test_contract.py
+	PYTHONPATH=$(VENV)/duckdb-2.0.0 $(BIN)/pytest -q tests/warehouse
 
 check: setup $(DAGSTER_HOME)/dagster.yaml ## ruff, format, mypy --strict, import-linter, the code location
 	$(BIN)/ruff check .

@@ -1,11 +1,14 @@
 """Fixtures for every test."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from scrapers.sample.nights import DATES
+from scrapers.sample.server import SampleSite, sample_nights
 from tests.watching import Watch
 
 # The gate tries the same examples every time, so that what landed lands again; people's runs look further.
@@ -18,6 +21,18 @@ if os.environ.get("CI"):
 def watch(tmp_path: Path) -> Watch:
     """An empty data folder, ready to watch."""
     return Watch(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def sample_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which the sample site's three nights have been watched; to be read, not written."""
+    watch = Watch(tmp_path_factory.mktemp("sample") / "data")
+    with SampleSite(sample_nights()) as site:
+        for number, day in enumerate(DATES, 1):
+            site.move(number)
+            at = datetime(day.year, day.month, day.day, 5, tzinfo=UTC).replace(tzinfo=None)
+            watch.look(site.url, sources=("api", "page"), at=at)
+    return watch.data
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import polars as pl
 
 from schemas.tables import Table
 from warehouse.database import Warehouse
+from warehouse.quality import findings_now
 from warehouse.read import Queryable
 
 
@@ -157,25 +158,21 @@ CHECKS: Final = (
         asset="standard_snapshots",
         severity="warn",
         description="At most one version of a standard is approved for delivery at a time.",
-        sql="""
-            SELECT reference, string_agg(version, ', ') AS versions FROM current_versions
-            WHERE status = 'Approved for delivery' GROUP BY reference HAVING count(*) > 1""",
+        sql=findings_now("Q-TWO-IN-FORCE"),
     ),
     Check(
         name="an_approved_version_has_a_lars_code",
         asset="standard_snapshots",
         severity="warn",
         description="A version approved for delivery has a LARS code.",
-        sql="SELECT reference, version, title FROM current_versions WHERE status = 'Approved for delivery' AND lars_code IS NULL AND source = 'api'",
+        sql=findings_now("Q-NO-LARS-CODE"),
     ),
     Check(
         name="an_approved_version_takes_starts",
         asset="standard_snapshots",
         severity="warn",
         description="A version approved for delivery has no last day for starts in the past.",
-        sql="""
-            SELECT reference, version, latest_start_on FROM current_versions
-            WHERE status = 'Approved for delivery' AND latest_start_on < CAST(last_checked_at AS DATE)""",
+        sql=findings_now("Q-STARTS-OVER"),
     ),
     Check(
         name="every_transition_was_compared",

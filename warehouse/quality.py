@@ -29,8 +29,12 @@ _NEIGHBOURS: Final = f"""
     FROM (SELECT reference, version, status, earliest_start_on, latest_start_on,
               lead(version) OVER ({_ORDER}) AS next_version, lead(earliest_start_on) OVER ({_ORDER}) AS next_start_on
           FROM v WHERE status IN ({quoted(APPROVED)}, {quoted(RETIRED)}))"""
+# Few texts stand twice: those are found first, and only they are grouped by their options.
 _TWINS: Final = """
-    FROM {items} GROUP BY reference, version, {kind}lower(text), list_sort(options) HAVING count(*) > 1"""
+    FROM {items} SEMI JOIN (SELECT reference, version, {kind}text FROM {items} GROUP BY ALL HAVING count(*) > 1)
+    USING (reference, version, {kind}text) GROUP BY reference, version, {kind}text, list_sort(options) HAVING count(*) > 1"""
+# A placeholder has at most two letters or figures.
+_WORDLESS: Final = "length(text) < 9 AND length(regexp_replace(text, '[^\\pL\\pN]', '', 'g')) < 3"
 
 QUALITY_RULES: Final = (
     QualityRule(
@@ -66,21 +70,20 @@ QUALITY_RULES: Final = (
     QualityRule(
         code="Q-KSB-TWICE",
         sentence="Two KSBs of one kind with the same words.",
-        sql=f"""SELECT reference, version, string_agg(code, ', ' ORDER BY position) AS subject, min(text) AS detail
+        sql=f"""SELECT reference, version, string_agg(code, ', ' ORDER BY position) AS subject, text AS detail
             {_TWINS.format(items="k", kind="kind, ")}""",
     ),
     QualityRule(
         code="Q-DUTY-TWICE",
         sentence="Two duties with the same words.",
-        sql=f"""SELECT reference, version, string_agg('Duty ' || duty_number, ', ' ORDER BY duty_number) AS subject, min(text) AS detail
+        sql=f"""SELECT reference, version, string_agg('Duty ' || duty_number, ', ' ORDER BY duty_number) AS subject, text AS detail
             {_TWINS.format(items="d", kind="")}""",
     ),
     QualityRule(
         code="Q-NO-WORDS",
         sentence="A duty or KSB that is no more than a placeholder.",
-        sql="""SELECT reference, version, code AS subject, text AS detail FROM k WHERE length(regexp_replace(text, '[^\\pL\\pN]', '', 'g')) < 3
-            UNION ALL SELECT reference, version, 'Duty ' || duty_number, text FROM d
-            WHERE length(regexp_replace(text, '[^\\pL\\pN]', '', 'g')) < 3""",
+        sql=f"""SELECT reference, version, code AS subject, text AS detail FROM k WHERE {_WORDLESS}
+            UNION ALL SELECT reference, version, 'Duty ' || duty_number, text FROM d WHERE {_WORDLESS}""",
     ),
     QualityRule(
         code="Q-OPTIONS-MISSING",
@@ -140,6 +143,15 @@ QUALITY_RULES: Final = (
 _SENTENCES: Final = {rule.code: rule.sentence for rule in QUALITY_RULES} | {
     rule.code: rule.sentence for rule in RULES.values() if rule.outcome == "warn"
 }
+# Each is read once, however many rules ask; prose that no rule reads is left out.
+_READ: Final = """reference, version, title, status, source, snapshot_id, standard_information, is_core_and_options, lars_code, max_funding_gbp,
+    earliest_start_on, latest_start_on"""
+
+
+def findings_now(code: str) -> str:
+    """The SELECT of one rule's findings in the versions now published."""
+    (rule,) = [rule for rule in QUALITY_RULES if rule.code == code]
+    return f"WITH v AS (SELECT *, last_checked_at AS known_at FROM current_versions) {rule.sql}"
 
 
 def quality_findings(moment: str | None) -> str:
@@ -155,8 +167,9 @@ def quality_findings(moment: str | None) -> str:
     )
     sentences = ", ".join(f"({quoted(code)}, {quoted(sentence)})" for code, sentence in _SENTENCES.items())
     return f"""
-        WITH v AS (SELECT s.*, {known_at} AS known_at FROM {of.format("versions")} s),
-            k AS (FROM {of.format("ksbs")}), d AS (FROM {of.format("duties")}), m AS (FROM {of.format("duty_ksbs")}),
+        WITH v AS MATERIALIZED (SELECT {_READ}, {known_at} AS known_at FROM {of.format("versions")} s),
+            k AS MATERIALIZED (FROM {of.format("ksbs")}), d AS MATERIALIZED (FROM {of.format("duties")}),
+            m AS MATERIALIZED (FROM {of.format("duty_ksbs")}),
             sentences(rule, sentence) AS (VALUES {sentences}),
             found AS ({" UNION ALL BY NAME ".join(rules)})
         SELECT v.reference, v.version, v.title, v.status, found.rule, sentences.sentence, found.subject, found.detail, v.source, s.seen_from_at

@@ -17,7 +17,7 @@ import pytest
 from schemas.frames import frame
 from schemas.tables import FINDINGS, RUNS, TABLES, Table
 from warehouse.database import Warehouse, WarehouseBusyError, WarehouseError, open_warehouse
-from warehouse.views import VIEWS
+from warehouse.views import DEFINITION, SCHEMA_VERSION, VIEWS
 
 NOW = datetime(2026, 6, 8, 5, tzinfo=UTC).replace(tzinfo=None)
 
@@ -285,7 +285,7 @@ def ours_but(path: Path, statement: str) -> None:
         pytest.param(
             lambda path: ours_but(path, "ALTER TABLE runs ALTER message TYPE INTEGER"), "runs.message", id="a column of another type"
         ),
-        pytest.param(lambda path: ours_but(path, "DROP TABLE findings"), "lacks findings.message", id="a table less"),
+        pytest.param(lambda path: ours_but(path, "DROP TABLE internal.findings"), "lacks internal.findings.message", id="a table less"),
         pytest.param(lambda path: path.write_text("not a database\n" * 1000), "cannot be opened", id="text"),
         pytest.param(lambda path: path.touch(), "cannot be opened", id="an empty file"),
         pytest.param(lambda path: path.mkdir(), "cannot be opened", id="a folder"),
@@ -307,6 +307,29 @@ def test_a_data_folder_that_is_a_file_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(WarehouseError, match="data"), open_warehouse(tmp_path / "data"):
         pass
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("CREATE OR REPLACE VIEW current_ksbs AS SELECT 1 AS was; CREATE VIEW gone AS SELECT 1 AS a", id="other views"),
+        pytest.param("DROP VIEW schema_version", id="from before there was a version"),
+        pytest.param("CREATE OR REPLACE MACRO ksbs_as_of(a, b) AS TABLE SELECT 1 AS was", id="a macro with other parameters"),
+    ],
+)
+def test_an_older_file_gets_the_views_of_today(data: Path, before: str) -> None:
+    with open_warehouse(data) as db:
+        db.append(RUNS, [run("first")])
+        catalogue = db.rows("SELECT name, position, column_name, description FROM data_dictionary ORDER BY ALL")
+    ours_but(
+        data / "warehouse.duckdb", f"{before}; CREATE OR REPLACE VIEW schema_version AS SELECT '0.9' AS schema_version, 'x' AS definition"
+    )
+    with open_warehouse(data) as db:
+        assert run_ids(db) == ["first"]
+        assert db.rows("SELECT name, position, column_name, description FROM data_dictionary ORDER BY ALL") == catalogue
+        assert db.rows("SELECT schema_version, definition FROM schema_version") == [
+            {"schema_version": SCHEMA_VERSION, "definition": DEFINITION}
+        ]
 
 
 def test_a_file_with_more_than_ours_is_ours(data: Path) -> None:

@@ -140,8 +140,8 @@ NOW_MACRO = "('2026-06-08')"
         ("current_ksbs", KSB_COLUMNS),
         ("current_duties", DUTY_COLUMNS),
         ("current_duty_ksbs", LINK_COLUMNS),
-        ("version_history", f"{VERSION_COLUMNS} evidence_sha256 seen_from_at seen_to_at"),
-        (f"versions_as_of{NOW_MACRO}", f"{VERSION_COLUMNS} evidence_sha256 seen_from_at seen_to_at"),
+        ("version_history", f"{VERSION_COLUMNS} first_seen_at last_checked_at seen_from_at seen_to_at"),
+        (f"versions_as_of{NOW_MACRO}", f"{VERSION_COLUMNS} first_seen_at last_checked_at seen_from_at seen_to_at"),
         (f"ksbs_as_of{NOW_MACRO}", KSB_COLUMNS),
         (f"duties_as_of{NOW_MACRO}", DUTY_COLUMNS),
         (f"duty_ksbs_as_of{NOW_MACRO}", LINK_COLUMNS),
@@ -320,6 +320,19 @@ def test_the_sources_are_preferred_as_they_are_now(db: Warehouse) -> None:
     assert titles(db, "versions_as_of(?)", FIRST) == ["page 1.0"]
     assert titles(db, "versions_as_of(?)", SECOND) == ["api 1.0"]
     assert titles(db, "versions_as_of(?)", THIRD) == ["page 1.0"]
+
+
+def test_a_state_that_was_superseded_is_not_checked_any_more(history: Warehouse) -> None:
+    rows = history.rows("SELECT title, first_seen_at, last_checked_at FROM version_history ORDER BY title")
+    assert [tuple(row.values()) for row in rows] == [("first", FIRST, None), ("passing", FIRST, None), ("second", FIRST, THIRD)]
+
+
+@pytest.mark.parametrize("source", ["api", "page", "occupation"])
+def test_only_the_api_tells_that_there_is_none(db: Warehouse, source: str) -> None:
+    write(db, tell(source=source, job_titles=("Maker",)))
+    for view in ("current_versions", "version_history", "versions_as_of('2026-06-09')"):
+        (row,) = db.rows(f"SELECT job_titles, qualifications, professional_recognition, regulation FROM {view}")
+        assert list(row.values()) == [["Maker"], *[[] if source == "api" else None] * 3]
 
 
 def test_history_has_every_snapshot_of_every_source(db: Warehouse) -> None:
