@@ -489,6 +489,30 @@ def read_again(
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where the files go; it is made where it is not there.", metavar="DIR")],
+    form: Annotated[str, typer.Option("--format", help="parquet, csv, json (lines) or sqlite.")] = "parquet",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Everything that is published, as files: Parquet, CSV, JSON Lines or SQLite, with a data package descriptor."""
+    from pipelines.publish import exports
+
+    with _plain_errors():
+        _one_of([form], get_args(exports.Format), "--format")
+        with read.open_published(_settings(data=data).data) as reader:
+            try:
+                written = exports.export(reader, folder, cast(exports.Format, form))
+            except exports.ExportError as error:
+                raise WarehouseError(str(error)) from error
+    rows = [{"name": one.relation.name, "rows": one.rows, "paths": list(one.paths)} for one in written]
+    if as_json:
+        terminal.print_json({"folder": str(folder.absolute()), "format": form, "written": rows})
+    else:
+        terminal.show_rows(f"Exported to {folder.absolute()}", rows, ("name", "rows", "paths"))
+
+
+@app.command()
 def doctor(data: Data = None, as_json: Json = False) -> None:
     """Explain the settings and the state of the data folder; asks nobody over the network."""
     with _plain_errors():

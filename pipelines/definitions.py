@@ -30,6 +30,7 @@ def build(progress: Progress) -> dg.Definitions:
             assets.alert_deliveries,
             assets.change_feed,
             assets.published_warehouse,
+            assets.published_parquet,
         ],
         asset_checks=[checks.schema_checks, checks.rule_checks],
         jobs=[automation.DAILY_JOB],

@@ -509,7 +509,7 @@ REPARSE_REPORT: Final = Table(name="reparse_report", model=ReparseReport, key=()
 FINDINGS: Final = Table(name="findings", model=Findings, key=("snapshot_id", "rule", "message"), is_internal=True)
 SOURCE_CONFLICTS: Final = Table(name="source_conflicts", model=SourceConflicts, key=("conflict_id",))
 SOURCE_COMPARISONS: Final = Table(name="source_comparisons", model=SourceComparisons, key=("source", "reference"), is_internal=True)
-ALERTS: Final = Table(name="alerts", model=Alerts, key=("alert_id",))
+ALERTS: Final = Table(name="alerts", model=Alerts, key=("alert_id",), is_internal=True)
 DELIVERIES: Final = Table(name="deliveries", model=Deliveries, key=("delivery_id",))
 
 TABLES: Final = (

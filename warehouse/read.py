@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
+import polars as pl
 
 from schemas.events import EVENTS
 from schemas.record import ATTRIBUTES, LISTS, Content, Duty, Ksb, Record
@@ -37,6 +38,10 @@ class Reader:
         cursor = self._connection.execute(sql, parameters)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
+        """The result as a polars frame."""
+        return self._connection.sql(sql, params=list(parameters)).pl()
 
 
 @contextmanager

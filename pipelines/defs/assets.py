@@ -22,6 +22,7 @@ from pipelines.comparison import find_changes
 from pipelines.conflicts import find_conflicts
 from pipelines.defs.resources import WatchResource
 from pipelines.planner import capture_planner
+from pipelines.publish.exports import PARQUET, refresh_parquet
 from pipelines.publish.feeds import FEEDS, write_feeds
 from pipelines.run import Progress, Run
 from pipelines.snapshots import take_snapshots
@@ -32,6 +33,7 @@ from warehouse.conflicts import unresolved
 from warehouse.ddl import column_type
 from warehouse.outbox import every_change
 from warehouse.publish import publish
+from warehouse.read import open_published
 
 OWNERS: Final = ["team:standards-watch"]
 # The job runs at 06:00; by noon every asset must have been made since the midnight before.
@@ -357,6 +359,22 @@ def published_warehouse(context: dg.AssetExecutionContext, watch: WatchResource)
             "size_bytes": path.stat().st_size,
             "run_status": status,
             "tables": dg.MetadataValue.md(markdown_table(tables, ("name", "rows"))),
+        }
+    )
+
+
+@dg.asset(group_name="publish", owners=OWNERS, kinds={"parquet"}, freshness_policy=DAILY, deps=["published_warehouse"])
+def published_parquet(watch: WatchResource) -> dg.MaterializeResult[None]:
+    """What is published as Parquet too, written anew where more than the times of looking has changed."""
+    data = watch.settings().data
+    with open_published(data) as reader:
+        written = refresh_parquet(reader, data)
+    return dg.MaterializeResult(
+        metadata={
+            "path": dg.MetadataValue.path((data / PARQUET).absolute()),
+            "is_new": written is not None,
+            "files": sum(len(one.paths) for one in written or ()),
+            "dagster/row_count": sum(one.rows for one in written or ()),
         }
     )
 

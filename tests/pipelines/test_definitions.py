@@ -39,6 +39,7 @@ def test_the_graph() -> None:
         "alert_deliveries": ["standard_changes"],
         "change_feed": ["standard_changes"],
         "published_warehouse": ["alert_deliveries", "change_feed", "source_conflicts", "standard_changes"],
+        "published_parquet": ["published_warehouse"],
     }
 
 
