@@ -24,7 +24,7 @@ from pipelines import terminal
 from pipelines.alerts.subscriptions import DEMO, SubscriptionsError
 from pipelines.alerts.subscriptions import load as load_subscriptions
 from pipelines.run import AlertMode
-from pipelines.settings import Settings, origin, settings_with
+from pipelines.settings import PREFIX, Settings, misspelt, origin, problems, settings_despite, settings_with
 from schemas.events import EVENTS, SEVERITIES
 from schemas.tables import REFERENCE_RE
 from warehouse import outbox, quarantine, read
@@ -143,6 +143,7 @@ def changes(
     severity: Annotated[
         list[str] | None, typer.Option("--severity", help="Only this severity; may be repeated.", show_default=False)
     ] = None,
+    words: Annotated[bool, typer.Option("--words", help="Old and new words side by side, every change by itself.")] = False,
     as_json: Json = False,
 ) -> None:
     """What changed, newest first."""
@@ -161,6 +162,8 @@ def changes(
             )
     if as_json:
         terminal.print_json(rows)
+    elif words:
+        terminal.show_words(rows)
     else:
         terminal.show_changes(rows)
 
@@ -516,13 +519,21 @@ def export(
 def doctor(data: Data = None, as_json: Json = False) -> None:
     """Explain the settings and the state of the data folder; asks nobody over the network."""
     with _plain_errors():
-        settings = _settings(data=data)
-        told = {"data"} if data else set()
+        told = {"data": data}
+        settings, wrong = settings_despite(told)
         rows = [
-            {"setting": name, "value": terminal.as_words(getattr(settings, name)), "from": "command line" if name in told else origin(name)}
+            {
+                "setting": name,
+                "value": terminal.as_words(getattr(settings, name)) if name not in wrong else "wrong",
+                "from": "command line" if told.get(name) else origin(name),
+            }
             for name in Settings.model_fields
         ]
-        findings = list(_examine(settings))
+        findings = [{"what": PREFIX + name.upper(), "is_good": False, "finding": said} for name, said in wrong.items()]
+        for name, meant in misspelt():
+            hint = f"; {meant} is" if meant else ""
+            findings.append({"what": name, "is_good": False, "finding": f"is no setting, and nobody reads it{hint}"})
+        findings += _examine(settings)
     if as_json:
         terminal.print_json({"settings": rows, "state": findings})
     else:
@@ -539,8 +550,8 @@ def _settings(**told: Any) -> Settings:
     try:
         return settings_with(told)
     except pydantic.ValidationError as error:
-        details = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {str(e.get('input'))[:60]!r})" for e in error.errors())
-        raise typer.BadParameter(f"{details}. `standards-watch doctor` shows where each setting comes from.") from error
+        details = "; ".join(f"{name}: {said}" for name, said in problems(error, told).items())
+        raise typer.BadParameter(f"{details}. `standards-watch doctor` shows every setting.") from error
 
 
 @contextmanager
@@ -621,17 +632,10 @@ def _examine(settings: Settings) -> Any:
         yield {"what": "data folder", "is_good": None, "finding": f"{folder.absolute()} is not there yet; the first run makes it"}
         return
     newest: list[dict[str, Any]] = []
-    try:
-        with open_warehouse(folder) as db:
-            newest = read.runs(db, 1)
-            died = db.rows("SELECT run_id, started_at FROM runs WHERE status = 'running' ORDER BY started_at")
-            for row in died:
-                yield {"what": "run", "is_good": None, "finding": f"{row['run_id']} of {row['started_at']:%Y-%m-%d %H:%M} UTC did not end"}
-        yield {"what": "warehouse", "is_good": True, "finding": str((folder / "warehouse.duckdb").absolute())}
-    except WarehouseBusyError as error:
-        yield {"what": "warehouse", "is_good": None, "finding": str(error)}
-    except WarehouseError as error:
-        yield {"what": "warehouse", "is_good": False, "finding": str(error)}
+    if (folder / "warehouse.duckdb").exists():
+        newest = yield from _examine_warehouse(folder)
+    else:
+        yield {"what": "warehouse", "is_good": None, "finding": f"{folder.absolute()} holds none yet; the first run makes it"}
     try:
         with read.open_published(folder) as reader:
             counts = read.tally(reader)
@@ -668,3 +672,21 @@ def _examine(settings: Settings) -> Any:
         points = f"{len(disagreements):,} point{'s' if len(disagreements) > 1 else ''}"
         finding = f"they disagree on {points}, of {named}; `standards-watch show` says what each tells"
         yield {"what": "sources", "is_good": None, "finding": finding}
+
+
+def _examine_warehouse(folder: Path) -> Any:
+    """The writer's file; returns its newest run."""
+    try:
+        with open_warehouse(folder) as db:
+            newest = read.runs(db, 1)
+            died = db.rows("SELECT run_id, started_at FROM runs WHERE status = 'running' ORDER BY started_at")
+            for row in died:
+                yield {"what": "run", "is_good": None, "finding": f"{row['run_id']} of {row['started_at']:%Y-%m-%d %H:%M} UTC did not end"}
+        yield {"what": "warehouse", "is_good": True, "finding": str((folder / "warehouse.duckdb").absolute())}
+    except WarehouseBusyError as error:
+        yield {"what": "warehouse", "is_good": None, "finding": str(error)}
+    except WarehouseError as error:
+        yield {"what": "warehouse", "is_good": False, "finding": str(error)}
+    else:
+        return newest
+    return []

@@ -4,12 +4,13 @@ Belongs here: names, defaults and meanings of settings. Not here: using them.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from scrapers import ksb_planner
@@ -92,3 +93,38 @@ def origin(name: str) -> str:
     if dotenv_values(".env").get(key):
         return f".env ({key})"
     return f"default ({key} is not set)"
+
+
+def problems(error: ValidationError, told: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with each setting: what would be right, its value, and where that comes from."""
+    found = {}
+    for wrong in error.errors():
+        # The one rule between settings is about the sources; its input is every setting, secrets among them.
+        name = str(wrong["loc"][0]) if wrong["loc"] else "sources"
+        place = "command line" if told.get(name) is not None else origin(name)
+        value = f"got {str(wrong.get('input'))[:60]!r}, " if wrong["loc"] else ""
+        found[name] = f"{wrong['msg'].removeprefix('Value error, ')} ({value}from the {place})"
+    return found
+
+
+def settings_despite(told: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
+    """The settings with the default in the place of each wrong one, and what is wrong with it: for looking at the rest."""
+    wrong: dict[str, str] = {}
+    while True:
+        defaults = {name: Settings.model_fields[name].default for name in wrong}
+        try:
+            return Settings(**{name: value for name, value in told.items() if value is not None} | defaults), wrong
+        except ValidationError as error:
+            more = problems(error, told)
+            if more.keys() <= wrong.keys():
+                raise
+            wrong = more | wrong
+
+
+def misspelt() -> Iterator[tuple[str, str | None]]:
+    """Names in the environment and in `.env` that look like settings and are none, each with the one that may be meant."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for key in sorted({*os.environ, *dotenv_values(".env")}):
+        near = get_close_matches(key.upper(), known, n=1, cutoff=0.85)
+        if key.upper() not in known and (near or key.upper().startswith(PREFIX)):
+            yield key, next(iter(near), None)

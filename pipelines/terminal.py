@@ -5,7 +5,7 @@ or of a pair of versions (diff).
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.changes.summary import folded
+from pipelines.changes.words import word_diff
 from warehouse.publish import PUBLISHED
 
 _SEVERITY_STYLES: Final = {"revision": "bold red", "adjustment": "yellow", "correction": "cyan", "none": "dim"}
+# Words that came and went are told apart without colour too.
+_MARKS: Final = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
+_MARK_STYLES: Final = {"same": "", "removed": "red strike", "added": "green"}
 
 # Piped into a file or a pager there is no width to keep to.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -65,8 +69,8 @@ def show_outcome(run_row: dict[str, Any], found: list[dict[str, Any]], folder: P
     console.print(
         Text.assemble(
             (status, styles.get(status, "bold red")),
-            f": {counts['versions']:,} versions of {counts['standards']:,} standards, {counts['ksbs']:,} KSBs, {counts['duties']:,} duties; "
-            f"{counts['new_snapshots']:,} new snapshots, {len(found):,} changes",
+            f": {counted(counts['versions'], 'version')} of {counted(counts['standards'], 'standard')}, {counted(counts['ksbs'], 'KSB')}, "
+            f"{counted(counts['duties'], 'duty', 'duties')}; {counted(counts['new_snapshots'], 'new snapshot')}, {counted(len(found), 'change')}",
         ),
         soft_wrap=True,
     )
@@ -94,7 +98,8 @@ def show_changes(rows: Sequence[dict[str, Any]]) -> None:
         ("What changed", {"ratio": 1}),
     ):
         table.add_column(column, **options)
-    for row in folded(rows):
+    lines = list(folded(rows))
+    for row in lines:
         table.add_row(
             f"{row['detected_at']:%d %b %Y}",
             f"{row['reference']} {row['version']}",
@@ -103,15 +108,51 @@ def show_changes(rows: Sequence[dict[str, Any]]) -> None:
             Text(row["summary"]),
         )
     console.print(table)
-    console.print(f"{len(rows):,} changes", style="dim")
+    apart = "; what moved along, or alike in many standards, is one line (--words and --json list each)" if len(lines) < len(rows) else ""
+    told = f" in {counted(len(lines), 'line')}{apart}" if apart else ""
+    console.print(counted(len(rows), "change") + told, style="dim", soft_wrap=True)
+
+
+def show_words(rows: Sequence[dict[str, Any]]) -> None:
+    """Every change with its old and new words side by side; readable without colour."""
+    if not rows:
+        console.print("Nothing changed.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
+    for column, ratio in (("Change", None), ("Severity", None), ("Old", 1), ("New", 1)):
+        table.add_column(column, ratio=ratio)
+    for row in rows:
+        old, new = _side_by_side(row["before"], row["after"])
+        what = " ".join(part for part in (row["event"], row["subject"]) if part)
+        table.add_row(
+            Text(f"{row['detected_at']:%d %b %Y}\n{row['reference']} {row['version']}\n{what}"),
+            Text(row["severity"], _SEVERITY_STYLES[row["severity"]]),
+            old,
+            new,
+        )
+    console.print(table)
+    console.print(counted(len(rows), "change"), style="dim")
+
+
+def _side_by_side(before: str | None, after: str | None) -> tuple[Text, Text]:
+    old, new = Text(), Text()
+    for span in word_diff(before or "", after or ""):
+        start, end = _MARKS[span.kind]
+        for side, kind in ((old, "removed"), (new, "added")):
+            if span.kind in ("same", kind):
+                side.append(f"{start}{span.text}{end}", _MARK_STYLES[span.kind])
+    return old, new
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 change`, `1,204 changes`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def show_diff(found: Any, *, everything: bool) -> None:
     """What became of every item of a pair, word by word; readable without colour."""
     from pipelines.diff import by_kind, codes, spans
 
-    styles = {"same": "", "removed": "red strike", "added": "green"}
-    marks = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
     console.print(Text(f"{found.reference} {found.title}", "bold"))
     console.print(Text(f"{found.old.name} → {found.new.name}: {found.headline}"), soft_wrap=True)
     for line in (*found.facts, *(f"To check: {note}." for note in found.notes)):
@@ -124,7 +165,7 @@ def show_diff(found: Any, *, everything: bool) -> None:
         for link in links:
             words = Text()
             for span in spans(link):
-                words.append(f"{marks[span.kind][0]}{span.text}{marks[span.kind][1]}", styles[span.kind])
+                words.append(f"{_MARKS[span.kind][0]}{span.text}{_MARKS[span.kind][1]}", _MARK_STYLES[span.kind])
             score = f" {link.similarity:.0f} %" if link.relation in ("reworded", "moved") and link.similarity else ""
             table.add_row(codes(link), link.relation + score, words)
         console.print(table)
@@ -211,6 +252,6 @@ def as_words(value: object) -> str:
 
 
 def print_json(value: object) -> None:
-    """JSON with plain dates and UTC moments, to standard output."""
-    encode: Callable[[object], bytes] = lambda v: orjson.dumps(v, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z, default=str)  # noqa: E731
-    sys.stdout.write(encode(value).decode() + "\n")
+    """JSON with plain dates and moments that say they are UTC, to standard output."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+    sys.stdout.write(orjson.dumps(value, option=options, default=str).decode() + "\n")

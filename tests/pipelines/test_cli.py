@@ -156,6 +156,13 @@ def test_changes_and_show(shell: Shell) -> None:
         "version_retired",
     }
     assert shell("changes", "--until", "2026-06-01").stdout.strip() == "Nothing changed."
+    assert all(row["detected_at"].endswith("T00:00:00Z") for row in shell.json("changes"))
+    assert shell("changes", "--reference", "ST9003").stdout.rstrip().endswith("\n1 change")
+    counts = shell("changes", "--reference", "ST9005").stdout.rstrip().splitlines()[-1]
+    assert counts == "5 changes in 3 lines; what moved along, or alike in many standards, is one line (--words and --json list each)"
+    words = " ".join(shell("changes", "--reference", "ST9003,ST9005", "--words").stdout.split())
+    assert "[-7-]" in words or "[-£7,000-]" in words or "[-7000-]" in words
+    assert words.endswith("6 changes")
     now = shell.json("show", "st9002")
     assert (now["version"], now["status"]) == ("2.0", "Approved for delivery")
     then = shell.json("show", "ST9002", "--as-of", "2026-06-10")
@@ -224,6 +231,50 @@ def test_doctor_finds_what_is_wrong(shell: Shell) -> None:
     shell.data.mkdir()
     (shell.data / "warehouse.duckdb").write_text("not a database", encoding="utf-8")
     assert "cannot be opened" in " ".join(shell("doctor").stdout.split())
+
+
+def test_doctor_names_a_wrong_setting_and_where_it_comes_from_and_goes_on(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shell.run("--source", "api").exit_code == 0
+    Path(".env").write_text("STANDARDS_WATCH_REQUESTS_PER_SECOND=fast\nSTANDARDS_WATCH_CONTRACT=me@example.org\n", encoding="utf-8")
+    monkeypatch.setenv("STANDARDS_WATCH_SOURCES", "api,everything")
+    monkeypatch.setenv("STANDARDS_WATCH_CONTACT", "x")
+    monkeypatch.setenv("STANDARD_WATCH_SITE", "http://localhost")
+    done = shell("doctor", "--json")
+    assert done.exit_code == 1
+    found = json.loads(done.stdout)
+    state = {row["what"]: row["finding"] for row in found["state"]}
+    assert "everything is no source" in state["STANDARDS_WATCH_SOURCES"]
+    assert "environment (STANDARDS_WATCH_SOURCES)" in state["STANDARDS_WATCH_SOURCES"]
+    assert "'fast', from the .env (STANDARDS_WATCH_REQUESTS_PER_SECOND)" in state["STANDARDS_WATCH_REQUESTS_PER_SECOND"]
+    assert "STANDARDS_WATCH_CONTACT is" in state["STANDARDS_WATCH_CONTRACT"]
+    assert "STANDARDS_WATCH_SITE is" in state["STANDARD_WATCH_SITE"]
+    assert "15 versions" in state["published"]
+    assert {row["setting"]: row["value"] for row in found["settings"]}["sources"] == "wrong"
+
+
+def test_a_wrong_setting_fails_a_command_and_says_where_it_comes_from(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STANDARDS_WATCH_SOURCES", "everything")
+    done = shell("changes")
+    assert done.exit_code == 2
+    assert "environment (STANDARDS_WATCH_SOURCES)" in " ".join(done.output.replace("│", " ").split())
+
+
+def test_doctor_makes_nothing(shell: Shell) -> None:
+    shell.data.mkdir()
+    shell("doctor")
+    assert list(shell.data.iterdir()) == []
+
+
+def test_export(shell: Shell, tmp_path: Path) -> None:
+    assert shell("export", str(tmp_path / "out")).exit_code == 1
+    assert shell.run("--source", "api").exit_code == 0
+    done = shell.json("export", str(tmp_path / "out"), "--format", "csv")
+    assert {"name": "current_versions", "rows": 15, "paths": ["current_versions.csv"]} in done["written"]
+    assert (tmp_path / "out" / "current_versions.csv").is_file()
+    wrong = shell("export", str(tmp_path / "out"), "--format", "json")
+    assert wrong.exit_code == 1
+    assert "holds an export as csv" in " ".join(wrong.output.split())
+    assert shell("export", str(tmp_path / "out"), "--format", "xlsx").exit_code == 2
 
 
 def test_demo_ends_with_what_changed_and_where_the_database_is(shell: Shell) -> None:
