@@ -11,6 +11,7 @@ from pipelines.cli import app
 from pipelines.settings import PREFIX, Settings
 from schemas.rules import RULES as CODED
 from schemas.tables import TABLES
+from warehouse.quality import QUALITY_RULES
 from warehouse.views import VIEWS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +48,11 @@ def test_the_rules_between_sources_are_the_readme_s_table() -> None:
     rows = re.findall(r"^\| `(X-[A-Z-]+)` \| (\w+) \| (.+) \|$", README, re.MULTILINE)
     between = [rule for rule in CODED.values() if rule.outcome in ("flag", "note")]
     assert rows == [(rule.code, "yes" if rule.outcome == "flag" else "no", rule.sentence) for rule in between]
+
+
+def test_the_findings_are_the_readme_s_table() -> None:
+    rows = re.findall(r"^\| `(Q-[A-Z-]+)` \| (.+) \|$", README, re.MULTILINE)
+    assert rows == [(rule.code, rule.sentence) for rule in QUALITY_RULES]
 
 
 def test_the_readme_names_only_tables_and_views_there_are() -> None:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,7 @@ from typing import Protocol
 import duckdb
 import pytest
 
-from schemas.tables import RUNS, TABLES
+from schemas.tables import CAPTURES, RUNS, TABLES
 from warehouse.database import Warehouse, WarehouseError, open_warehouse
 from warehouse.publish import PUBLISHED, publish
 from warehouse.read import Queryable, open_published
@@ -187,6 +187,43 @@ def test_a_reader_does_not_lock_the_writer_nor_it_the_reader(db: Warehouse, data
     with reader_elsewhere(path) as one, reader_elsewhere(path) as another, db.transaction():
         add_run(db, "first")
         assert one(COUNT) == another(COUNT) == "[(0,)]"
+
+
+LOOPING_READER = """
+import sys, time, duckdb
+looks, newest = 0, 0
+while newest < int(sys.argv[2]):
+    with duckdb.connect(sys.argv[1], read_only=True) as connection:
+        runs, last = connection.execute("SELECT count(*), max(message::INTEGER) FROM runs").fetchone()
+        (captures,) = connection.execute("SELECT count(*) FROM captures").fetchone()
+        assert runs == captures == last >= newest, (runs, captures, last, newest)
+        newest = last
+    looks += 1
+    time.sleep(0.02)
+print(looks)
+"""
+
+
+def test_four_readers_in_loops_never_meet_a_lock_nor_half_a_night(db: Warehouse, data: Path) -> None:
+    nights = 100
+    capture = {"url": "x", "source": "api", "captured_at": NOW, "outcome": "served", "is_complete": True, "is_read": True}
+    with ExitStack() as stack:
+        readers: list[subprocess.Popen[str]] = []
+        for number in range(1, nights + 1):
+            with db.transaction():
+                run_id = f"run {number}"
+                add_run(db, run_id)
+                db.execute("UPDATE runs SET message = ? WHERE run_id = ?", [str(number), run_id])
+                db.append(CAPTURES, [dict.fromkeys(CAPTURES.schema()) | capture | {"capture_id": f"{number:032x}", "run_id": run_id}])
+            path = publish(db, data)
+            while len(readers) < 4:
+                arguments = [sys.executable, "-c", LOOPING_READER, str(path), str(nights)]
+                process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own
+                stack.callback(process.kill)
+                readers.append(stack.enter_context(process))
+        answers = [reader.communicate(timeout=120) for reader in readers]
+    assert [error for _, error in answers] == [""] * 4
+    assert all(int(looks) > 2 for looks, _ in answers)
 
 
 def test_before_the_first_run_there_is_nothing_to_open(data: Path) -> None:
