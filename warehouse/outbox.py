@@ -56,7 +56,12 @@ def keep_told(db: Warehouse, before: Path) -> None:
         try:
             with db.transaction():
                 for table in (ALERTS, DELIVERIES):
-                    db.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM before_rebuild.{table.name}")
+                    # Which schema a table stands in is the matter of whichever version of this program made the file.
+                    found = db.rows(
+                        "SELECT schema_name FROM duckdb_tables() WHERE database_name = 'before_rebuild' AND table_name = ?", [table.name]
+                    )
+                    for row in found:
+                        db.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM before_rebuild.{row['schema_name']}.{table.name}")
         finally:
             db.execute("DETACH before_rebuild")
 
