@@ -13,7 +13,7 @@ from typing import Final, cast
 from schemas.record import KINDS, Kind, Ksb
 from schemas.text import ksb_text
 from scrapers.items import Mark, last_end, list_end, mark_of, separator, starts, words_after
-from scrapers.lines import Line, Path, common_path, is_under
+from scrapers.lines import Line, Path, common_path, is_under, title_key
 from scrapers.reading import ParseError
 
 TITLES: Final = frozenset(
@@ -27,13 +27,17 @@ TITLES: Final = frozenset(
 )
 KIND_TITLES: Final[Mapping[str, Kind]] = {
     "knowledge": "K",
+    "knowledge and understanding": "K",
     "skill": "S",
     "skills": "S",
     "behaviour": "B",
     "behaviours": "B",
 }
-CODES_RE: Final = re.compile(r"(?:[\s,;.•·]|and\b)*(?:[KSB]\d{1,3}(?!\d)(?:[\s,;./&|•·]|and\b)*)+")
-CODE_RE: Final = re.compile(r"[KSB]\d{1,3}")
+# `K1`, `K1 to K5`, `K1-K5`. A dash between two spaces may as well part two codes: then they are no codes.
+_RUN: Final = r"([KSB])(\d{1,3})(?!\d)(?:(?:\s+to\s+|[-–—])\1(\d{1,3})(?![\d–—-]))?"
+_RUN_RE: Final = re.compile(_RUN)
+_CODES_RE: Final = re.compile(rf"(?:[\s,;.•·]|and\b)*(?:{_RUN}(?:[\s,;./&|•·]|and\b)*)+")
+_INNER_CODE_RE: Final = re.compile(r"\b[KSB]\d{1,3}\s?:")
 _MARK_RE: Final = re.compile(r"(?P<series>[KSB])(?P<number>[1-9]\d{0,2})(?!\d)")
 # The link that ends every item on the site's own pages, with what an editor may put around it.
 _LONGEST_WAY_BACK: Final = 32
@@ -55,12 +59,36 @@ class Ksbs:
 
 def is_codes(text: str) -> bool:
     """Whether the words are codes and nothing else."""
-    return CODES_RE.fullmatch(text) is not None
+    return _CODES_RE.fullmatch(text) is not None
+
+
+def codes_in(text: str) -> list[str]:
+    """The codes that such words name, with every one of a range.
+
+    Raises ParseError (P-BAD-VALUE) for a range that does not rise within one kind.
+    """
+    codes = []
+    for match in _RUN_RE.finditer(text):
+        kind, first, last = match[1], int(match[2]), int(match[3] or match[2])
+        codes += [match[0]] if match[3] is None else [f"{kind}{number}" for number in range(first, last + 1)]
+        if last < first:
+            raise ParseError("P-BAD-VALUE", f"{match[0]!r} is no range of codes.")
+    return codes
 
 
 def marks_of(lines: Sequence[Line], after: int) -> list[Mark | None]:
     """The code each line begins with; what stands before `after` begins no item."""
-    return [mark_of(line, _MARK_RE) if index >= after and line.text[0] in KINDS else None for index, line in enumerate(lines)]
+    return [item_mark(line) if index >= after and line.text[0] in KINDS else None for index, line in enumerate(lines)]
+
+
+def item_mark(line: Line) -> Mark | None:
+    """The code a line begins with."""
+    return mark_of(line, _MARK_RE) if line.text[0] in KINDS else None
+
+
+def quoted_text(words: str, code: str) -> str:
+    """The words of an item that is shown away from the lists."""
+    return ksb_text(_forth(words), code[0])
 
 
 def find_ksbs(
@@ -77,7 +105,7 @@ def find_ksbs(
         if mark is None or mark.number != 1 or not _has_words(lines, marks, index, is_of_duty):
             continue
         title = _title_before(lines, index, after, is_of_duty)
-        if title is not None and lines[title].key in TITLES:
+        if title is not None and title_key(lines[title]) in TITLES:
             own = 3
         elif _leads_back(lines, marks, index):
             own = 2
@@ -99,7 +127,7 @@ def _whole_lists(lines: Sequence[Line], marks: Sequence[Mark | None]) -> int | N
         if mark is None:
             continue
         kind = cast(Kind, mark.series)
-        title = next((i for i in range(index - 1, max(-1, index - _TITLE_REACH), -1) if KIND_TITLES.get(lines[i].key) == kind), None)
+        title = next((i for i in range(index - 1, max(-1, index - _TITLE_REACH), -1) if KIND_TITLES.get(title_key(lines[i])) == kind), None)
         if counts[kind] == 0 and title is not None:
             titles[kind] = title
         counts[kind] += 1
@@ -113,8 +141,21 @@ def check_none(lines: Sequence[Line], marks: Sequence[Mark | None], *, has_dutie
     titles = TITLES if has_duties else ("ksbs",)
     for line, mark in zip(lines, marks, strict=True):
         is_item = has_duties and mark is not None and mark.is_sure and not is_codes(line.text)
-        if is_item or line.key in titles or _way_back(line.text):
+        if is_item or title_key(line) in titles or _way_back(line.text):
             raise ParseError("P-KSB-CODES", f"No item that could be read goes with {line.text[:60]!r}.")
+
+
+def check_prose(lines: Sequence[Line]) -> None:
+    """Raises ParseError (P-KSB-CODES) when prose holds a list of items: its second one under the first."""
+    first: Line | None = None
+    for line in lines:
+        mark = item_mark(line) if line.text[0] in KINDS else None
+        if mark is None or not mark.is_sure:
+            continue
+        if first is not None and mark.number == 2 and mark.series == first.text[0] and line.tag == first.tag:
+            raise ParseError("P-KSB-CODES", f"A list that begins {first.text[:60]!r} stands above the duties.")
+        if mark.number == 1:
+            first = line
 
 
 def read_ksbs(lines: Sequence[Line], all_marks: Sequence[Mark | None], begin: int, *, is_below: Callable[[Line], bool]) -> Ksbs:
@@ -150,7 +191,7 @@ def _has_words(lines: Sequence[Line], marks: Sequence[Mark | None], index: int, 
 
 
 def _is_title(line: Line) -> bool:
-    return line.key in TITLES or line.key in KIND_TITLES
+    return title_key(line) in TITLES or title_key(line) in KIND_TITLES
 
 
 def _title_before(lines: Sequence[Line], index: int, after: int, is_of_duty: Callable[[Line], bool]) -> int | None:
@@ -158,9 +199,9 @@ def _title_before(lines: Sequence[Line], index: int, after: int, is_of_duty: Cal
     title = None
     for above in range(index - 1, max(after, index - _TITLE_REACH) - 1, -1):
         line = lines[above]
-        if line.key in TITLES:
+        if title_key(line) in TITLES:
             return above
-        if line.key in KIND_TITLES:
+        if title_key(line) in KIND_TITLES:
             title = above
         elif line.level or is_codes(line.text) or is_of_duty(line):
             break
@@ -212,7 +253,7 @@ def _title_above(lines: Sequence[Line], begin: int, following: int, home: Path, 
     own = lines[begin].path[: len(home) + 1] if is_shared else home
     for index in range(following - 1, begin, -1):
         line = lines[index]
-        is_title = line.key in TITLES or KIND_TITLES.get(line.key) == series
+        is_title = title_key(line) in TITLES or KIND_TITLES.get(title_key(line)) == series
         is_title = is_title or (index == following - 1 and line.is_bold and not lines[begin].is_bold)
         if is_title and (not is_under(line, own) or (is_shared and line.path == home)):
             return index
@@ -283,8 +324,12 @@ def _forth(text: str) -> str:
 
 
 def _ksb(lines: Sequence[Line], mark: Mark, sign: str) -> Ksb:
+    if any(_way_back(line.text) for line in lines[:-1]):
+        raise ParseError("P-KSB-CODES", f"{mark.series}{mark.number} goes on after the way back.")
     words = [_forth(words_after(mark, sign)), *(_forth(line.text) for line in lines[1:])]
     text = ksb_text(" ".join(words), mark.series)
     if not text:
         raise ParseError("P-KSB-CODES", f"{mark.series}{mark.number} has no words.")
+    if ":" in text and _INNER_CODE_RE.search(text):
+        raise ParseError("P-KSB-CODES", f"Another item stands among the words of {mark.series}{mark.number}.")
     return Ksb(kind=cast(Kind, mark.series), position=mark.number, text=text)

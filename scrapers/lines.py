@@ -36,6 +36,7 @@ _SECTIONS: Final = frozenset(("article", "aside", "main", "section"))
 _LONGEST_LABEL: Final = 80
 # The attributes that can hide an element.
 _HIDING: Final = frozenset(("aria-hidden", "hidden", "role", "style"))
+_COUNT_RE: Final = re.compile(r" ?\(\d{1,3}\)$")
 _HIDDEN_STYLE_RE: Final = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 
 Path = tuple[int, ...]
@@ -67,6 +68,11 @@ class Line(NamedTuple):
 def label_key(text: str) -> str:
     """Words as labels are told apart: no case, no colon at the end, one space for any white space."""
     return " ".join(text.split()).rstrip(" :").casefold()
+
+
+def title_key(line: Line) -> str:
+    """The key of a line that may be a title with a count: `Knowledge (25)`."""
+    return _COUNT_RE.sub("", line.key) if line.key.endswith(")") else line.key
 
 
 def labelled(line: Line, is_label: Callable[[str], bool]) -> tuple[str, str] | None:

@@ -11,6 +11,8 @@ from scrapers.reading import Reading
 
 PARSER_VERSION: Final = "occupation-1"
 
+_USUAL: Final = frozenset(("changed_on", "route", "is_regulated"))
+
 
 def parse(body: bytes) -> Reading:
     """Read one occupation's page, as `page.evidence` keeps it.
@@ -20,6 +22,7 @@ def parse(body: bytes) -> Reading:
     """
     sheet = take_apart(body, required=("reference", "level"))
     values: dict[str, Any] = sheet.panel.values()
+    sheet.panel.refuse_renamed(_USUAL)
     details = sheet.details(is_draft=False, may_be_empty=False)
     reference = values["reference"]
     record = Record(

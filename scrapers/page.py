@@ -6,23 +6,26 @@ bytes is worth keeping. Not here: how each part is read (panel, details).
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise, zip_longest
 from typing import Any, Final
 
 from bs4 import BeautifulSoup
 
 from schemas.conflict import LogRow
-from schemas.record import IN_DEVELOPMENT, PROPOSAL, STATUSES, WITHDRAWN, Record
+from schemas.record import APPROVED, IN_DEVELOPMENT, PROPOSAL, RETIRED, STATUSES, WITHDRAWN, Record
 from schemas.rules import Finding
 from schemas.text import plain, said
+from scrapers import duties, ksbs
 from scrapers.addresses import blank_addresses
 from scrapers.api import version_number
-from scrapers.details import SUMMARY_TITLES, TITLES, Details, is_loading, read_details
+from scrapers.details import SECTION_TITLES, SUMMARY_TITLES, TITLES, Details, is_loading, read_details, refuse_another, refuse_strays
 from scrapers.grids import find_grid, rows_of
-from scrapers.lines import Line, is_under, labelled, visible_lines, words_of
-from scrapers.notice import notice_text
-from scrapers.panel import Panel, find_panel, read_day, read_panel
+from scrapers.lines import Line, common_path, is_under, labelled, visible_lines, words_of
+from scrapers.notice import STATUS_RE, notice_text
+from scrapers.panel import FIELDS, Panel, find_panel, find_titled, read_day, read_panel
+from scrapers.panel import TITLE as PANEL_TITLE
 from scrapers.reading import ParseError, Reading
 
 PARSER_VERSION: Final = "page-1"
@@ -37,6 +40,7 @@ _LOG_ROLES: Final = {
     "latest start date": "latest",
     "latest end date": "end",
 }
+_OWN_LOG_LABELS: Final = frozenset(_LOG_ROLES) - {"version"}
 _IN_REVISION: Final = "revised version awaiting implementation"
 _OVERVIEW_TITLE: Final = "overview of the role"
 # What varies from visit to visit and says nothing: scripts, styles, comments, hidden inputs, anti-forgery
@@ -67,8 +71,16 @@ _CHROME: Final = frozenset(
         "skip to main content",
     )
 )
+_NOTICE_TITLES: Final = frozenset(("important information", "information", "warning"))
+_PART_TITLES: Final = frozenset((_LOG_TITLE, *TITLES, *SECTION_TITLES, *duties.TITLES, *ksbs.TITLES)) - {"duties"}
 # A standard that was never finished may show nothing of its details yet.
 _UNFINISHED: Final = frozenset((IN_DEVELOPMENT, PROPOSAL, WITHDRAWN))
+# Their pages show a number, and more facts than the others.
+_NUMBERED: Final = frozenset((APPROVED, RETIRED))
+_USUAL: Final = {
+    False: frozenset(("route", "changed_on")),
+    True: frozenset(("typical_duration_months", "max_funding_gbp", "route", "changed_on", "approved_on", "lars_code", "eqa_provider")),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +92,7 @@ class Sheet:
     overview: str | None
     panel: Panel
     lines: tuple[Line, ...]
-    log: tuple[Line, ...]
+    logs: tuple[tuple[Line, ...], ...]
     is_partial: bool
 
     def details(self, *, is_draft: bool, may_be_empty: bool) -> Details:
@@ -147,13 +159,20 @@ def parse(body: bytes) -> Reading:
     sheet = take_apart(body, required=("status", "reference", "level"))
     values: dict[str, Any] = sheet.panel.values()
     status, is_paused = _status(values.pop("status"))
+    sheet.panel.refuse_renamed(_USUAL[status in _NUMBERED])
     version = values.pop("version", None)
+    if version is None and status in _NUMBERED:
+        raise ParseError("P-MISSING-FIELD", "version")
     reference = values.pop("reference")
     if not _REFERENCE_RE.fullmatch(reference):
         raise ParseError("P-BAD-VALUE", f"reference: {reference!r}")
     details = sheet.details(is_draft=status in (IN_DEVELOPMENT, PROPOSAL), may_be_empty=status in _UNFINISHED)
-    rows, roles, log_findings = _log_rows(sheet.log)
-    change = _own_change(rows, version) if sheet.log else {}
+    if not sheet.logs and len({found[0] for line in sheet.lines if (found := labelled(line, _OWN_LOG_LABELS.__contains__))}) > 1:
+        raise ParseError("P-MISSING-FIELD", "The title of the version log.")
+    for lines in sheet.logs:
+        refuse_strays(lines, details.content)
+    rows, roles, log_findings = _log_rows(sheet.logs)
+    change = _own_change(rows, version) if sheet.logs else {}
     log, unreadable = _log(rows, roles)
     record = Record(
         reference=reference,
@@ -188,14 +207,13 @@ def take_apart(body: bytes, *, required: Sequence[str]) -> Sheet:
     """
     everything = lines_of(body)
     lines = [line for line in everything if not is_loading(line)]
-    panel_at = find_panel(lines)
-    if panel_at is None:
+    panels_at = find_titled(lines) or [at for at in (find_panel(lines),) if at is not None]
+    if not panels_at:
         raise ParseError("P-NOT-A-STANDARD", f"No panel of key information; it begins {_beginning(everything)}")
-    details_at = _details_at(lines, panel_at)
-    title_at = _title_at(lines, panel_at, details_at)
-    end = _panel_limit(lines, panel_at, details_at, title_at)
-    outside = [lines[i] for i in (title_at, details_at) if i is not None]
-    panel = read_panel(lines, panel_at, end, outside)
+    details_at = _details_at(lines, panels_at[0])
+    above = [at for at in panels_at if details_at is None or at < details_at]
+    title_at = _title_at(lines, (above or panels_at)[-1], details_at)
+    panel = _panel(lines, panels_at, details_at, title_at)
     missing = [label for label in required if not panel.words.get(label)]
     if missing:
         raise ParseError("P-MISSING-FIELD", ", ".join(missing))
@@ -203,18 +221,22 @@ def take_apart(body: bytes, *, required: Sequence[str]) -> Sheet:
         if len(lines) < len(everything):
             raise ParseError("P-LOADING", "It has no details of the standard.")
         raise ParseError("P-MISSING-FIELD", "The details of the occupational standard.")
-    log_at = _log_at(lines, details_at)
+    logs_at = _logs_at(lines, details_at)
+    log_at = logs_at[0]
     rest = [lines[i] for i in range(details_at + (lines[details_at].key in TITLES), log_at) if i not in panel.lines]
     if not rest and len(lines) < len(everything):
         raise ParseError("P-LOADING", "The details are empty.")
     notices, overview = _notices(lines, title_at, details_at, panel)
+    head_at = _head_at(lines, title_at, panel)
+    if head_at is not None:
+        panel = replace(panel, unknown=((lines[head_at].text, ""), *panel.unknown))
     return Sheet(
         title=plain(words_of([line for line in lines if line.level == 1 and line.path == lines[title_at].path])),
         notice=notice_text(notices),
         overview=said(plain(" ".join(overview))),
         panel=panel,
         lines=tuple(rest),
-        log=tuple(lines[i] for i in range(log_at, len(lines)) if i not in panel.lines),
+        logs=tuple(tuple(lines[i] for i in range(begin, end) if i not in panel.lines) for begin, end in pairwise(logs_at)),
         is_partial=any(is_loading(line) and is_under(line, lines[details_at].path[:-1]) for line in everything),
     )
 
@@ -261,35 +283,57 @@ def _title_at(lines: Sequence[Line], panel_at: int, details_at: int | None) -> i
     return next((i for i in reversed(titles) if i < panel_at), titles[0])
 
 
+def _panel(lines: Sequence[Line], begins: Sequence[int], details_at: int | None, title_at: int) -> Panel:
+    """The panel and every copy of it that the page shows.
+
+    Raises ParseError (P-BAD-VALUE) for a copy that says something else: the page shows two standards.
+    """
+    panels = []
+    for begin, following in zip_longest(begins, begins[1:]):
+        end = min(_panel_limit(lines, begin, details_at, title_at), len(lines) if following is None else following)
+        panels.append(read_panel(lines, begin, end, [lines[i] for i in (title_at, details_at, following) if i is not None]))
+    found, *others = panels
+    copies = [other for other in others if "reference" in other.words]
+    if any(copy.words.items() - found.words.items() for copy in copies):
+        raise ParseError("P-BAD-VALUE", "Two panels of key information say different things.")
+    return replace(found, lines=found.lines.union(*(copy.lines for copy in copies)))
+
+
 def _panel_limit(lines: Sequence[Line], panel_at: int, details_at: int | None, title_at: int) -> int:
     stops = [i for i in (details_at, title_at) if i is not None and i > panel_at]
     stops += [i for i in range(panel_at + 1, len(lines)) if lines[i].key in (_LOG_TITLE, "contents", "print occupational standard")][:1]
     return min(stops, default=len(lines))
 
 
-def _log_at(lines: Sequence[Line], details_at: int) -> int:
-    """The version log: the last line with its title, if the prose above does not just hold the words.
+def _logs_at(lines: Sequence[Line], details_at: int) -> list[int]:
+    """Where the version log and each copy of it begins, and the end of the page; prose may just hold the words of its title.
 
     Raises ParseError (P-BAD-VALUE) for a title with nothing below that can be read.
     """
-    for index in range(len(lines) - 1, details_at, -1):
+    found = []
+    for index in range(details_at + 1, len(lines)):
         line = lines[index]
         if line.key == _LOG_TITLE:
             if any(labelled(other, _LOG_ROLES.__contains__) for other in lines[index + 1 : index + 8]):
-                return index
-            if line.level:
+                found.append(index)
+            elif line.level:
                 raise ParseError("P-BAD-VALUE", "The version log cannot be read.")
-    return len(lines)
+    return [*found, len(lines)]
 
 
 def _notices(lines: Sequence[Line], title_at: int, details_at: int, panel: Panel) -> tuple[list[str], list[str]]:
     """What stands between title, panel and details: the notices, and the overview under its own title."""
     title = lines[title_at].text
+    head = _head_at(lines, title_at, panel)
+    around = [line for index, line in enumerate(lines[:details_at]) if index not in panel.lines]
+    refuse_another(around)
+    ksbs.check_prose(around)
+    duties.check_none(around)
     texts: tuple[list[str], list[str]] = ([], [])
     is_overview = False
-    last = max(panel.lines)
+    last = max((i for i in panel.lines if i < details_at), default=title_at)
     for index, line in enumerate(lines[:details_at]):
-        if index in panel.lines:
+        if index in panel.lines or index == head:
             is_overview = False
         elif line.level == 1 or line.key in _CHROME or line.text == title:
             continue
@@ -298,8 +342,29 @@ def _notices(lines: Sequence[Line], title_at: int, details_at: int, panel: Panel
         elif index < title_at and (line.is_link or not line.is_main):
             continue
         elif not (index > last and line.is_link):
+            if not is_overview and _is_no_notice(line, panel):
+                raise ParseError("P-BAD-VALUE", f"Between the title and the details stands {line.text[:40]!r}: it is not clear what it is.")
             texts[is_overview].append(line.text)
     return texts
+
+
+def _head_at(lines: Sequence[Line], title_at: int, panel: Panel) -> int | None:
+    """The line that heads a panel without its usual title: it shares a block with it that does not hold the page's title."""
+    first = min(panel.lines)
+    above = first - 1
+    if lines[first].key == PANEL_TITLE or above <= title_at:
+        return None
+    home = common_path(lines[above : first + 3])
+    return above if not is_under(lines[title_at], home) else None
+
+
+def _is_no_notice(line: Line, panel: Panel) -> bool:
+    """A heading that nobody knows, the title of another part, a label the panel lacks: then what follows is no notice either."""
+    found = labelled(line, FIELDS.__contains__)
+    if found and found[0] not in panel.words:
+        return True
+    is_known = line.key in _NOTICE_TITLES or STATUS_RE.match(line.text) is not None
+    return not is_known and (line.level > 1 or line.key in _PART_TITLES)
 
 
 def _status(words: str) -> tuple[str, bool | None]:
@@ -310,14 +375,30 @@ def _status(words: str) -> tuple[str, bool | None]:
     return known[match["status"].casefold()], match["starts"].casefold() == "paused" if match["starts"] else None
 
 
-def _log_rows(lines: Sequence[Line]) -> tuple[list[dict[str, str]], frozenset[str], tuple[Finding, ...]]:
-    """The words of every row of the version log by role, and the roles the log has."""
+def _log_rows(logs: Sequence[Sequence[Line]]) -> tuple[list[dict[str, str]], frozenset[str], tuple[Finding, ...]]:
+    """The words of every row of the version log by role, and the roles the log has; every copy of it says the same.
+
+    Raises ParseError (P-BAD-VALUE, P-MISSING-FIELD) for two logs that differ and for one that lacks a column.
+    """
+    found = [_rows(log) for log in logs]
+    if not found:
+        return [], frozenset(), ()
+    rows, roles, findings = found[0]
+    if any(other[0] != rows for other in found[1:]):
+        raise ParseError("P-BAD-VALUE", "Two version logs say different things.")
+    missing = [label for label, role in _LOG_ROLES.items() if role in ("change", "earliest", "latest") and role not in roles]
+    if missing:
+        raise ParseError("P-MISSING-FIELD", f"The version log has no {missing[0]}.")
+    return rows, roles, findings
+
+
+def _rows(lines: Sequence[Line]) -> tuple[list[dict[str, str]], frozenset[str], tuple[Finding, ...]]:
     grid = find_grid(lines, _LOG_ROLES, "version")
     if grid is None:
         rows = _cards(lines)
         return rows, frozenset(role for row in rows for role in row), ()
     rows = [{role: words_of(cells) for role, cells in row.items()} for row in rows_of(grid, lines).values()]
-    findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=f"column {text[:60]}") for text in grid.unknown)
+    findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=f"column {text[:40]}") for text in grid.unknown)
     return rows, frozenset(grid.roles.values()), findings
 
 

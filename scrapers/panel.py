@@ -5,7 +5,7 @@ the page.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -27,6 +27,7 @@ _POUNDS_RE: Final = re.compile(r"£ ?(\d{1,3}(?:,\d{3})+|\d+)(?:\.00)?")
 _NUMBER_RE: Final = re.compile(r"\d{1,6}")
 _LEVEL_RE: Final = re.compile(r"(?:Level )?([0-8])", re.IGNORECASE)
 _REFERENCE_RE: Final = re.compile(r"(?:ST|OCC)\d{4}")
+_ANY_REFERENCE_RE: Final = re.compile(r"\b(?:ST|OCC|FA|AU)\d{4}\b", re.IGNORECASE)
 _NOT_SET: Final = frozenset(("", "-", "n/a", "none", "not set", "tbc"))
 # Below a panel that nothing holds together a line with a colon may be a notice as well: in words.
 _LONGEST_LABEL: Final = 4
@@ -117,32 +118,78 @@ FIELDS: Final[Mapping[str, Field]] = {
     "eqa provider": Field(column="eqa_provider", read=said),
     "regulated occupation": Field(column="is_regulated", read=_yes),
 }
+_INNER_LABEL_RE: Final = re.compile(rf"(?:{'|'.join(FIELDS)}|review|contact) ?:", re.IGNORECASE)
 # Labels that are known and not read: the words say nothing a record keeps, or name people.
 _PERSONAL_RE: Final = re.compile(r"(?:.* )?(?:contacts?(?:\(s\))?|e-?mail)(?: .*)?")
 _IGNORED_RE: Final = re.compile(rf"review|example progression routes?|employers involved.*|involved employers|{_PERSONAL_RE.pattern}")
 
 
+# Forms that no other fact has; a number or a word may be anything.
+_TELLING: Final = (_months, _pounds, _version)
+_INTEGRATIONS: Final = frozenset(
+    (
+        "degree-apprenticeship",
+        "mandatory qualification only",
+        "mandatory qualification with apprenticeship assessment",
+        "statutory integration",
+    )
+)
+_LONGEST_QUOTE: Final = 40
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """The words under each known label, and the lines of the page they take up."""
+    """The words under each known label and under each unknown one, and the lines of the page they take up."""
 
     words: Mapping[str, str]
+    unknown: tuple[tuple[str, str], ...] = ()
     lines: frozenset[int]
-    findings: tuple[Finding, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """One for each label that is not known; what stands under it may name a person and is not quoted."""
+        return tuple(Finding(rule="P-UNKNOWN-FIELD", message=label[:_LONGEST_QUOTE]) for label, _ in self.unknown)
 
     def values(self) -> dict[str, Value]:
         """The columns the panel fills.
 
         Raises ParseError (P-BAD-VALUE) for words that do not have the form of their field.
         """
-        values = {}
+        values: dict[str, Value] = {}
         for label, words in self.words.items():
-            text = plain(words)
+            column, text = FIELDS[label].column, plain(words)
+            if ":" in text and _INNER_LABEL_RE.search(text):
+                raise ParseError("P-BAD-VALUE", f"{label}: another label stands among its words.")
             try:
-                values[FIELDS[label].column] = FIELDS[label].read(text)
+                value = FIELDS[label].read(text)
             except ValueError as error:
                 raise ParseError("P-BAD-VALUE", f"{label}: {text[:60]!r}") from error
+            if values.setdefault(column, value) != value:
+                raise ParseError("P-BAD-VALUE", f"{label} stands under two labels.")
         return values
+
+    def refuse_renamed(self, usual: Collection[str]) -> None:
+        """An unknown label may be one of ours under a new name: then its value is not gone. `usual` are columns such pages fill.
+
+        Raises ParseError (P-MISSING-FIELD) where the words under it would do for a label that is missing: in a form that
+        nothing else has, or in any form where no more usual labels are missing than there are unknown ones.
+        """
+        there = {FIELDS[label].column for label in self.words}
+        missing = {column for column in usual if column not in there}
+        due = missing if len(missing) <= len(self.unknown) else frozenset[str]()
+        for name, words in self.unknown:
+            for label, field in FIELDS.items():
+                if field.column not in there and _would_do(field, plain(words), is_due=field.column in due):
+                    raise ParseError("P-MISSING-FIELD", f"{label}; it may be what {name[:_LONGEST_QUOTE]!r} is.")
+
+
+def _would_do(field: Field, text: str, *, is_due: bool) -> bool:
+    if field.column == "integration":
+        return text.casefold() in _INTEGRATIONS
+    try:
+        return field.read(text) is not None and (is_due or (field.read in _TELLING and not text.isdecimal()))
+    except (ValueError, ParseError):
+        return False
 
 
 def is_label(key: str) -> bool:
@@ -151,16 +198,31 @@ def is_label(key: str) -> bool:
 
 
 def find_panel(lines: Sequence[Line]) -> int | None:
-    """The line the panel begins with: its title, or without one the first label of the list that names the reference."""
-    for index, line in enumerate(lines):
-        near = lines[index + 1 : index + 4]
-        if line.key == TITLE and near and near[0].key != TITLE and any(_label(other) in FIELDS for other in near):
-            return index
+    """The line that a panel without its title begins with: the first label of the list that names the reference.
+
+    Raises ParseError (P-BAD-VALUE) for lists of two standards without a title: nothing says which is the page's own.
+    """
     labels = [_label(line) for line in lines]
-    for index, label in enumerate(labels):
-        if label in ("reference", "status") and "reference" in labels[index : index + 6] and "level" in labels[index : index + 24]:
-            return index
-    return None
+    found = [
+        index
+        for index, label in enumerate(labels)
+        if label in ("reference", "status") and "reference" in labels[index : index + 6] and "level" in labels[index : index + 24]
+    ]
+    if not found:
+        return None
+    others = {match[0] for line in lines[found[0] :] if _label(line) == "reference" and (match := _ANY_REFERENCE_RE.search(line.text))}
+    if len(others) > 1:
+        raise ParseError("P-BAD-VALUE", f"reference: the page shows {' and '.join(sorted(others))}.")
+    return found[0]
+
+
+def find_titled(lines: Sequence[Line]) -> list[int]:
+    """The titles of panels; some pages show theirs twice, once for small screens."""
+    return [index for index, line in enumerate(lines) if line.key == TITLE and _heads_panel(lines[index + 1 : index + 4])]
+
+
+def _heads_panel(near: Sequence[Line]) -> bool:
+    return bool(near) and near[0].key != TITLE and any(_label(line) in FIELDS for line in near)
 
 
 def _label(line: Line) -> str | None:
@@ -174,8 +236,8 @@ class _Draft:
 
     depth: int
     level: int
-    words: dict[str, str]
-    unknown: list[str]
+    words: dict[str, list[str]]
+    unknown: list[tuple[str, list[str]]]
     label: str = ""
     is_waiting: bool = False
     row: Path = ()
@@ -189,7 +251,7 @@ def read_panel(lines: Sequence[Line], begin: int, end: int, outside: Sequence[Li
     has_title = lines[begin].key == TITLE
     known = [index for index in range(begin + has_title, end) if _label(lines[index])]
     if not known:
-        return Panel(words={}, lines=frozenset((begin,)), findings=())
+        return Panel(words={}, lines=frozenset((begin,)))
     labels = [lines[index] for index in known]
     rows = common_path(labels)
     wide = common_path([*labels, lines[begin]])
@@ -212,8 +274,19 @@ def read_panel(lines: Sequence[Line], begin: int, end: int, outside: Sequence[Li
             break
         if _take(draft, line, is_inside=home is not None or index < known[-1]):
             taken.add(index)
-    findings = tuple(Finding(rule="P-UNKNOWN-FIELD", message=label[:60]) for label in draft.unknown)
-    return Panel(words=draft.words, lines=frozenset(taken), findings=findings)
+    return Panel(
+        words={label: _once(label, told) for label, told in draft.words.items()},
+        unknown=tuple((label, " ".join(told).strip()) for label, told in draft.unknown),
+        lines=frozenset(taken),
+    )
+
+
+def _once(label: str, told: Sequence[str]) -> str:
+    """The words under a label; where it stands more than once they are the same, or nothing."""
+    said_words = list(dict.fromkeys(words.lstrip(": ") for words in told if words)) or [""]
+    if len(said_words) > 1:
+        raise ParseError("P-BAD-VALUE", f"{label} stands twice.")
+    return said_words[0]
 
 
 def _take(draft: _Draft, line: Line, *, is_inside: bool) -> bool:
@@ -232,8 +305,8 @@ def _take(draft: _Draft, line: Line, *, is_inside: bool) -> bool:
     elif _TICK_RE.fullmatch(line.text):
         draft.label = ""
     elif found := _unknown(line, draft, is_new_row=is_new_row or not has_row, is_inside=is_inside):
-        draft.unknown.append(found[0])
-        _begin(draft, f"?{found[0]}", found[1], row)
+        draft.unknown.append((found[0], []))
+        _begin(draft, "?", found[1], row)
     elif not is_inside and (is_new_row or not has_row):
         return False
     else:
@@ -243,15 +316,20 @@ def _take(draft: _Draft, line: Line, *, is_inside: bool) -> bool:
 
 def _begin(draft: _Draft, label: str, words: str, row: Path) -> None:
     if label in FIELDS:
-        if draft.words.get(label) and draft.words[label] != words:
-            raise ParseError("P-BAD-VALUE", f"{label} stands twice.")
-        draft.words[label] = words
+        draft.words.setdefault(label, []).append(words)
+    elif label == "?":
+        draft.unknown[-1][1].append(words)
     draft.label, draft.is_waiting, draft.row = label, not words, row
 
 
 def _add(draft: _Draft, text: str) -> None:
     if draft.label in FIELDS:
-        draft.words[draft.label] = f"{draft.words[draft.label]} {text}".strip()
+        told = draft.words[draft.label]
+        if not draft.is_waiting and FIELDS[draft.label].read is said:
+            raise ParseError("P-BAD-VALUE", f"{draft.label}: it is not clear where its words end.")
+        told[-1] = f"{told[-1]} {text}".strip()
+    elif draft.label == "?":
+        draft.unknown[-1][1].append(text)
     draft.is_waiting = False
 
 

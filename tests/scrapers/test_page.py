@@ -146,9 +146,12 @@ AWKWARD = (
     "K1 and more of it",
     "caf\u00e9 na\u0131ve\u00a0 spaces",
 )
+# No duty ends with a code, and no criteria do: where nothing else parts words from codes, such a page is refused.
 PHRASES = st.one_of(
     st.sampled_from(AWKWARD),
-    st.text(alphabet="abcdefghijklmnop KSBD0123456789-,.'()&<>", min_size=3, max_size=40).map(lambda words: f"x{words}").filter(plain),
+    st.text(alphabet="abcdefghijklmnop KSBD0123456789-,.'()&<>", min_size=3, max_size=40)
+    .map(lambda words: f"x{words}")
+    .filter(lambda words: not re.search(r"[KSB]\s?\d{1,2}[\s).\]]*$", words)),
 )
 # After a label a colon belongs to the label.
 CRITERIA = PHRASES.filter(lambda words: not words.startswith(":"))
@@ -221,10 +224,27 @@ def expected(told: Facts) -> Record:
     )
 
 
-@settings(max_examples=60, deadline=None)
+def may_be_refused(told: Facts, skin: Skin) -> bool:
+    """Where the page itself does not say which of two things it means.
+
+    Nothing shows where codes would stand; a duty names two among its words; a heading of prose is as high as the title above; an
+    item under a duty has its words without a label that is typed into them.
+    """
+    names_two = any(len(re.findall(r"[KSB]\d", detail)) > 1 for _, detail, _, _ in told.duties)
+    has_place = any(any(groups) for _, _, _, groups in told.duties) or skin.name in ("tables", "cards", "soup", "layout")
+    has_headings = "<h3>" in told.summary and skin.name == "one-table"
+    return names_two or not has_place or has_headings or skin.name == "grouped"
+
+
+@settings(max_examples=100, deadline=None)
 @given(facts(), st.sampled_from(SKINS))
 def test_invented_facts_read_as_told(told: Facts, skin: Skin) -> None:
-    assert parse(render(told, skin)) == Reading(record=expected(told), log=LOG_ROWS)
+    try:
+        reading = parse(render(told, skin))
+    except ParseError:
+        assert may_be_refused(told, skin)
+    else:
+        assert reading == Reading(record=expected(told), log=LOG_ROWS) or (reading.findings and may_be_refused(told, skin))
 
 
 # --- faults ---------------------------------------------------------------------------------------
@@ -364,7 +384,9 @@ def test_an_unknown_label_is_reported_and_the_rest_loads(skin: Skin, place: int)
             id="a section below the KSBs",
         ),
         pytest.param(
-            GOOD.replace("<h2>Version log", "<p>All moons</p><p>of June</p><h2>Version log"), "All moons", id="words below the KSBs"
+            GOOD.replace("<h2>Version log", "<p>All moons</p><p>of June</p><h2>Version log"),
+            "words under no heading that is known",
+            id="words below the KSBs",
         ),
         pytest.param(
             re.sub(r"<td><span>Duty", "<td>x</td><td><span>Duty", GOOD.replace("<th>Duty</th>", "<th>Core</th><th>Duty</th>")),
@@ -372,7 +394,9 @@ def test_an_unknown_label_is_reported_and_the_rest_loads(skin: Skin, place: int)
             id="a column of the duties",
         ),
         pytest.param(
-            GOOD.replace("</ul></div><h3>Entry", "</ul><p>And more</p></div><h3>Entry"), "And more", id="words after the job titles"
+            GOOD.replace("</ul></div><h3>Entry", "</ul><p>And more</p></div><h3>Entry"),
+            "words under no heading that is known",
+            id="words after the job titles",
         ),
     ],
 )
