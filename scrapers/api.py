@@ -109,6 +109,36 @@ KEYS: Final[Mapping[str, Use]] = {
     "coronationEmblem": "stored",
     "publishDate": "stored",
 }
+# Keys that came later than the first records of 2020, by when: an older record may lack them, a younger one may not.
+_CAME: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("careerStarter", "greenJobTitles", "optionsUnstructuredKsbMapping"), "2021"),
+    **dict.fromkeys(("coronationEmblem", "publishDate", "occupationCode", "clusterId"), "2023"),
+    **dict.fromkeys(("ePALength", "standardPublished", "epaPublished"), "2024-06-01"),
+    "integration": "2024-06-08",
+    **dict.fromkeys(
+        ("learningAimClassCode", "approvedForDeliveryPausedStarts", "maxFundingAdditionalInformation", "otherInvolvedStakeholders"),
+        "2025-04",
+    ),
+    "banners": "2025-05-17",
+    "minimumHoursForCompliance": "2025-11-28",
+    "shortAssessment": "2025-12-06",
+}
+_BEGINNING: Final = "2020"
+_LATEST: Final = max(_CAME.values())
+_LONGEST_KEY: Final = 60
+# What is compared, and what is stored in a column.
+_READ: Final = frozenset(key for key, use in KEYS.items() if use == "compared") | frozenset(
+    ("approvedForDelivery", "changedDate", "publishDate", "standardPageUrl")
+)
+# What the objects inside a record hold: a key that is not there under its name may be there under another.
+_INSIDE: Final[Mapping[str, tuple[str, ...]]] = {
+    "duties": ("dutyDetail", "mappedKnowledge", "mappedSkills", "mappedBehaviour"),
+    "options": ("optionId", "title"),
+    "optionsUnstructuredKsbMapping": ("coreOrOptionTitle", "mappedKnowledge", "mappedSkills", "mappedBehaviour"),
+    "qualifications": ("title",),
+    "professionalRecognition": ("bodyName",),
+    "regulationDetail": ("name", "approved"),
+}
 # Foundation apprenticeships write it in lower case.
 _PROVIDERS: Final = ("eQAProvider", "eqaProvider")
 _PROVIDER_CONTACT: Final = ("contactName", "contactAddress", "contactEmail")
@@ -194,6 +224,8 @@ def _entry(raw: object) -> Entry:
     reference = _reference(raw)
     if not REFERENCE_RE.match(reference):
         raise ParseError("P-BAD-VALUE", f"referenceNumber {without_addresses(reference)[:40]!r}")
+    if "version" not in raw:
+        _refuse_lost(raw, [key[:_LONGEST_KEY] for key in raw if key not in KEYS])
     version = version_number(str(raw.get("version") or ""))
     return Entry(
         reference=reference,
@@ -277,7 +309,9 @@ def parse(body: bytes) -> Reading:
     missing = [key for key in _REQUIRED if key not in raw]
     if missing:
         raise ParseError("P-MISSING-FIELD", ", ".join(missing))
-    findings = [Finding(rule="P-UNKNOWN-FIELD", message=key) for key in raw if key not in KEYS]
+    unknown = [key[:_LONGEST_KEY] for key in raw if key not in KEYS]
+    _refuse_lost(raw, unknown)
+    findings = [Finding(rule="P-UNKNOWN-FIELD", message=key) for key in unknown]
     content = _content(raw, findings)
     status = plain(required(raw, "status"))
     if status not in STATUSES:
@@ -326,6 +360,26 @@ def parse(body: bytes) -> Reading:
         content=content,
     )
     return Reading(record=record, findings=tuple(findings))
+
+
+def _refuse_lost(raw: JsonObject, unknown: Sequence[str]) -> None:
+    """A key that is gone reads like one that says nothing, and would tell a change that nobody made.
+
+    Raises ParseError (P-MISSING-FIELD) for a key that a record as young as this one has and that is read, where the record is of
+    the latest kind or an unknown key may be the new name; P-BAD-VALUE where the same befell an object inside.
+    """
+    age = max((_CAME.get(key, _BEGINNING) for key in raw), default=_BEGINNING)
+    lost = sorted(key for key in _READ - raw.keys() if _CAME.get(key, _BEGINNING) <= age and key not in _REQUIRED)
+    if lost and (unknown or age == _LATEST):
+        raise ParseError("P-MISSING-FIELD", ", ".join([*lost[:5], *(f"not known: {key}" for key in unknown[:5])]))
+    for name, keys in _INSIDE.items():
+        for item in objects(raw, name):
+            gone = [key for key in keys if key not in item]
+            if gone:
+                raise ParseError("P-BAD-VALUE", f"{name} holds an item without {', '.join(gone)}")
+    provider = one_object(raw, "eQAProvider")
+    if provider and "providerName" not in provider:
+        raise ParseError("P-BAD-VALUE", "eQAProvider has no providerName")
 
 
 def _content(raw: JsonObject, findings: list[Finding]) -> Content:

@@ -171,11 +171,17 @@ def test_a_version_is_two_numbers(written: str | None, version: str) -> None:
     assert read(version=written).version == version
 
 
-def test_a_record_without_the_key_is_the_first_version() -> None:
-    record = varied()
-    del record["version"]
+def test_an_old_record_without_the_key_is_the_first_version() -> None:
+    record = {key: varied()[key] for key in REQUIRED}
     assert versions(record) == ["ST9001 1.0"]
     assert parse(as_bytes(record)).record.version == "1.0"
+
+
+def test_a_young_record_without_the_key_has_lost_it() -> None:
+    record = varied()
+    del record["version"]
+    assert [rule for rule, _ in findings(record, varied("ST9003 1.0"))] == ["P-MISSING-FIELD"]
+    assert refused(as_bytes(record)) == "P-MISSING-FIELD"
 
 
 @pytest.mark.parametrize("written", ["latest", "1.x", "1.0.0", "-1", "1,1", ".5", "1."])
@@ -304,6 +310,55 @@ def test_the_other_keys_came_over_the_years() -> None:
     record = parse(as_bytes({key: varied()[key] for key in REQUIRED}))
     assert (record.record.reference, record.record.version, record.findings) == ("ST9001", "1.0", ())
     assert record.record.content.count("K") == 10
+
+
+@pytest.mark.parametrize("key", [key for key, use in KEYS.items() if use == "compared" and key not in REQUIRED])
+def test_a_young_record_that_lost_a_key_is_refused(key: str) -> None:
+    record = {name: value for name, value in varied().items() if name != key}
+    assert refused(as_bytes(record)) == "P-MISSING-FIELD"
+    assert refused(as_bytes(record | {key.upper(): varied()[key]})) == "P-MISSING-FIELD"
+
+
+@pytest.mark.parametrize("key", ["larsCode", "maxFunding", "eQAProvider", "typicalJobTitles"])
+def test_an_old_record_whose_key_was_renamed_is_refused(key: str) -> None:
+    old = {name: varied()[name] for name in (*REQUIRED, "larsCode", "maxFunding", "eQAProvider", "typicalJobTitles")}
+    assert refused(as_bytes({name: value for name, value in old.items() if name != key} | {f"{key}s": old[key]})) == "P-MISSING-FIELD"
+
+
+# What the records of a time had, as the history shows it: what came later is not missed.
+ABSENT = {
+    "2021": ("coronationEmblem", "publishDate", "occupationCode", "clusterId"),
+    "2023": ("ePALength", "standardPublished", "epaPublished"),
+    "2024": ("approvedForDeliveryPausedStarts", "learningAimClassCode", "maxFundingAdditionalInformation", "otherInvolvedStakeholders"),
+    "2025": ("banners",),
+    "autumn 2025": ("minimumHoursForCompliance",),
+    "winter 2025": ("shortAssessment",),
+}
+
+
+@pytest.mark.parametrize("time", ABSENT)
+def test_an_old_record_lacks_what_came_later(time: str) -> None:
+    later = {key for keys in list(ABSENT.values())[list(ABSENT).index(time) :] for key in keys} | (
+        {"integration"} if time < "2024" else set()
+    )
+    reading = parse(as_bytes({key: value for key, value in varied().items() if key not in later}))
+    assert reading.findings == ()
+    assert reading.record.content == read().content
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"duties": [{"dutyDetail": "Keep", "mappedSkills": [], "mappedBehaviour": [], "mappedKnowledges": ["k1"]}]},
+        {"eQAProvider": {"provider": "Ofqual"}},
+        {"qualifications": [{"name": "Diploma"}]},
+        {"professionalRecognition": [{"body": "Guild"}]},
+        {"regulationDetail": [{"name": "Board", "isApproved": True}]},
+    ],
+    ids=str,
+)
+def test_a_key_that_an_object_inside_lost_is_refused(changes: dict[str, Any]) -> None:
+    assert refused(as_bytes(varied(**changes))) == "P-BAD-VALUE"
 
 
 @pytest.mark.parametrize("value", ["", None, 5, [], {"a": 1}], ids=repr)
