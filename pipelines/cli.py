@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Final, cast, get_args
 
@@ -28,6 +30,7 @@ from pipelines.settings import PREFIX, Settings, misspelt, origin, problems, set
 from schemas.events import EVENTS, SEVERITIES
 from schemas.tables import REFERENCE_RE
 from warehouse import outbox, quarantine, read
+from warehouse.checks import NEW_ODDITIES, failing_rows
 from warehouse.conflicts import unresolved
 from warehouse.database import BEFORE_REBUILD, WarehouseBusyError, WarehouseError, open_warehouse, put_in_place
 from warehouse.evidence import EvidenceError, read_body
@@ -682,7 +685,11 @@ def _examine_warehouse(folder: Path) -> Any:
             died = db.rows("SELECT run_id, started_at FROM runs WHERE status = 'running' ORDER BY started_at")
             for row in died:
                 yield {"what": "run", "is_good": None, "finding": f"{row['run_id']} of {row['started_at']:%Y-%m-%d %H:%M} UTC did not end"}
+            odd = failing_rows(db, NEW_ODDITIES, "")
         yield {"what": "warehouse", "is_good": True, "finding": str((folder / "warehouse.duckdb").absolute())}
+        for rule, rows in groupby(odd, key=itemgetter("rule")):
+            said = [f"{row['reference']} {row['version']} {row['message']}" for row in rows]
+            yield {"what": "new oddity", "is_good": None, "finding": f"{rule}, {len(said)} times: {'; '.join(said[:3])}"}
     except WarehouseBusyError as error:
         yield {"what": "warehouse", "is_good": None, "finding": str(error)}
     except WarehouseError as error:

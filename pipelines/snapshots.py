@@ -24,6 +24,7 @@ from scrapers.reading import ParseError
 from scrapers.sources import SOURCES
 from warehouse.database import Warehouse
 from warehouse.incidents import open_incidents
+from warehouse.quarantine import unplaced_references
 from warehouse.snapshots import (
     CHECKED_SCHEMA,
     STALE_SCHEMA,
@@ -231,24 +232,33 @@ def gate(read: Sequence[_Read]) -> tuple[list[_Read], list[_Held]]:
 def suspect(
     batch: Batch, read: Sequence[_Read], known: Mapping[Key, Known], approved: Set[str]
 ) -> tuple[list[_Read], list[_Held], tuple[str, ...]]:
-    """Hold what lost more than half of its KSBs at once, unless a person approved that very record; with the approvals used."""
-    suspects: dict[Key, str] = {}
+    """Hold what lost too much at once, unless a person approved that very record; with the approvals used."""
+    suspects: dict[Key, tuple[str, str]] = {}
     for item in read:
-        before, after = known[item.key].ksb_count if item.key in known else 0, len(item.snapshot.record.content.ksbs)
-        if before >= _FEW_KSBS and after < before / 2:
-            suspects[item.key] = f"{before} KSBs became {after}."
+        if item.key in known and (suspicion := _suspicion(batch.source, known[item.key], item.snapshot.record)):
+            suspects[item.key] = suspicion
     released = {
         key: ident
         for key in suspects
         for item in read
-        if item.key == key and (ident := _quarantine_id(batch, item.shown, "G-SHRUNK")) in approved
+        if item.key == key and (ident := _quarantine_id(batch, item.shown, suspects[key][0])) in approved
     }
     held = [
-        _Held(shown=item.shown, rule="G-SHRUNK", reason=suspects[item.key])
+        _Held(shown=item.shown, rule=suspects[item.key][0], reason=suspects[item.key][1])
         for item in read
         if item.key in suspects and item.key not in released
     ]
     return [item for item in read if item.key not in suspects or item.key in released], held, tuple(released.values())
+
+
+def _suspicion(source: str, known: Known, record: Record) -> tuple[str, str] | None:
+    """The rule that a record breaks by what it no longer holds, and how."""
+    before, after = known.ksb_count, len(record.content.ksbs)
+    if before >= _FEW_KSBS and after < before / 2:
+        return "G-SHRUNK", f"{before} KSBs became {after}."
+    if source == "page" and known.has_log and not (record.change_note or record.earliest_start_on or record.latest_start_on):
+        return "G-LOG-GONE", "Change note and start dates were there before."
+    return None
 
 
 def _judge(
@@ -337,6 +347,9 @@ def _decide(
     here = by_key.keys() | {(s.reference, s.version) for s in same} | {(h.shown.reference, h.shown.version) for h in out}
     # Pages that are gone by the hundred have moved; no version is missing for that.
     absent = {} if is_down else _absent(batch, known, here, failed)
+    # A record that could not be placed is one of the versions that else would count as absent.
+    unplaced = unplaced_references(db, batch.run_id, batch.source)
+    absent = {key: version for key, version in absent.items() if not {key[0], None} & unplaced}
     renamed = _renamed(fresh, known, absent)
     gone = {key: version for key, version in absent.items() if version.absences + 1 >= ABSENCES_UNTIL_MISSING or key in renamed.values()}
     return Observed(
@@ -352,9 +365,9 @@ def _decide(
         quarantine=(*judged.quarantine, *(_quarantine_row(batch, item) for item in (*judged.held, *twice))),
         released=judged.released,
         findings=tuple(
-            {"snapshot_id": item.snapshot.snapshot_id, "rule": finding.rule, "message": finding.message}
-            for item in fresh
-            for finding in dict.fromkeys(item.findings)
+            {"snapshot_id": _standing(item, known), "rule": finding.rule, "message": finding.message}
+            for item in (*again, *fresh)
+            for finding in dict.fromkeys((*item.findings, *oddities(item.snapshot.record)))
         ),
         incidents=judged.incidents,
         examined=judged.examined,
@@ -364,6 +377,24 @@ def _decide(
 
 def _is_same_record(item: _Read, known: Known | None) -> bool:
     return known is not None and not known.is_missing and known.record_id == item.snapshot.record.record_id
+
+
+def _standing(item: _Read, known: Mapping[Key, Known]) -> str:
+    """The snapshot that holds after the batch: the one before, where the record says the same."""
+    before = known.get(item.key)
+    return before.snapshot_id if before and _is_same_record(item, before) else item.snapshot.snapshot_id
+
+
+def oddities(record: Record) -> Iterator[Finding]:
+    """What can be read, is odd, and is the publisher's."""
+    for duty in record.content.duties:
+        if not duty.codes:
+            yield Finding(rule="G-DUTY-WITHOUT-KSBS", message=duty.label)
+        if not any(map(str.isalnum, duty.text)):
+            yield Finding(rule="G-PLACEHOLDER", message=duty.label)
+    for ksb in record.content.ksbs:
+        if not any(map(str.isalnum, ksb.text)):
+            yield Finding(rule="G-PLACEHOLDER", message=ksb.code)
 
 
 def _absent(batch: Batch, known: Mapping[Key, Known], here: Set[Key], failed: Iterable[Mapping[str, Any]]) -> dict[Key, Known]:

@@ -22,12 +22,14 @@ class Rule:
     Of two sources, each of which keeps what it says, flag: they disagree; note: they differ for a known reason.
 
     `can_be_approved`: a person may let the record through, because it can be read and only is suspicious.
+    `is_known_oddity`: the publisher does it here and there, and nobody needs to look; else KNOWN_ODDITIES says where.
     """
 
     code: str
     outcome: Outcome
     sentence: str
     can_be_approved: bool = False
+    is_known_oddity: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,21 @@ RULES: Final[dict[str, Rule]] = {
             sentence="More than half of the KSBs are gone at once.",
             can_be_approved=True,
         ),
+        Rule(
+            code="G-LOG-GONE",
+            outcome="hold",
+            sentence="A page no longer shows anything that its version log said.",
+            can_be_approved=True,
+        ),
+        Rule(
+            code="G-DUTY-WITHOUT-KSBS",
+            outcome="warn",
+            sentence="A duty names no KSB.",
+            is_known_oddity=True,
+        ),
+        Rule(
+            code="G-PLACEHOLDER", outcome="warn", sentence="A duty or an item has no word, only a sign such as “.”.", is_known_oddity=True
+        ),
         Rule(code="G-ANOTHER-STANDARD", outcome="hold", sentence="The address of one standard served another one."),
         Rule(code="G-WHICH-VERSION", outcome="hold", sentence="The page shows no version number and fits no single version."),
         Rule(code="S-SOURCE-DOWN", outcome="incident", sentence="Many requests to one source gave nothing that can be used."),
@@ -108,4 +125,10 @@ RULES: Final[dict[str, Rule]] = {
         ),
         Rule(code="X-LOG-UNKNOWN", outcome="flag", sentence="A page's version log lists a version that the API does not tell."),
     )
+}
+
+# Where the publisher is known to break a rule that is worth a look anywhere else: by rule, the standards.
+KNOWN_ODDITIES: Final[dict[str, frozenset[str]]] = {
+    "P-MAPPED-ID-MISSING": frozenset(("ST0414",)),
+    "P-REPEATED-ID": frozenset(("ST0332",)),
 }

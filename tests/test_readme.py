@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from pipelines.changes.severity import RULES
 from pipelines.cli import app
 from pipelines.settings import PREFIX, Settings
+from schemas.rules import KNOWN_ODDITIES
 from schemas.rules import RULES as CODED
 from schemas.tables import TABLES
 from warehouse.quality import QUALITY_RULES
@@ -53,6 +54,16 @@ def test_the_rules_between_sources_are_the_readme_s_table() -> None:
 def test_the_findings_are_the_readme_s_table() -> None:
     rows = re.findall(r"^\| `(Q-[A-Z-]+)` \| (.+) \|$", README, re.MULTILINE)
     assert rows == [(rule.code, rule.sentence) for rule in QUALITY_RULES]
+
+
+def test_the_rules_of_reading_are_the_readme_s_table() -> None:
+    rows = re.findall(r"^\| `([A-Z]-[A-Z0-9-]+)` \| (hold|warn|stale|distrust|incident) \| ([^|]*) \| ([^|]+) \|$", README, re.MULTILINE)
+    known = {code: ", ".join(sorted(references)) for code, references in KNOWN_ODDITIES.items()}
+    assert rows == [
+        (rule.code, rule.outcome, "anywhere" if rule.is_known_oddity else known.get(rule.code, ""), rule.sentence)
+        for rule in CODED.values()
+        if rule.outcome not in ("flag", "note")
+    ]
 
 
 def test_the_readme_names_only_tables_and_views_there_are() -> None:

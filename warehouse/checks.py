@@ -4,11 +4,13 @@ Belongs here: the table of rules between records. Not here: rules within a row (
 how a check is shown (pipelines.defs.checks).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import polars as pl
 
+from schemas.rules import KNOWN_ODDITIES, RULES
 from schemas.tables import Table
 from warehouse.database import Warehouse
 from warehouse.quality import findings_now
@@ -35,6 +37,15 @@ _FAILED_CAPTURES: Final = """
 _DISAGREEMENTS: Final = """
     SELECT reference, version, subject, source, value, other_source, other_value, rule, first_seen_at FROM source_conflicts
     WHERE resolved_at IS NULL AND NOT is_explained AND rule {} ORDER BY reference, version, subject"""
+
+
+def _not_known() -> Iterator[str]:
+    for rule in RULES.values():
+        if rule.is_known_oddity:
+            yield f"f.rule <> '{rule.code}'"
+        for reference in sorted(KNOWN_ODDITIES.get(rule.code, ())):
+            yield f"(f.rule, s.reference) <> ('{rule.code}', '{reference}')"
+
 
 CHECKS: Final = (
     Check(
@@ -92,6 +103,16 @@ CHECKS: Final = (
         severity="warn",
         description="No fault of the site as a whole keeps a source from being read.",
         sql="SELECT source, rule, subject, opened_at, affected, examined, summary FROM incidents WHERE closed_at IS NULL",
+    ),
+    Check(
+        name="no_record_is_odd_in_a_new_way",
+        asset="standard_snapshots",
+        severity="warn",
+        description="What is odd about the records now shown is known of the publisher: schemas/rules.py says what and where.",
+        sql=f"""
+            SELECT s.source, s.reference, s.version, f.rule, f.message FROM findings f JOIN snapshots s USING (snapshot_id)
+            WHERE s.seen_to_at IS NULL AND {" AND ".join(_not_known())}
+            ORDER BY f.rule, s.reference, s.version, s.source, f.message""",
     ),
     Check(
         name="no_snapshots_overlap",
@@ -230,6 +251,9 @@ CHECKS: Final = (
         sql=_DISAGREEMENTS.format("LIKE 'X-LOG-%'"),
     ),
 )
+
+
+NEW_ODDITIES: Final = next(check for check in CHECKS if check.name == "no_record_is_odd_in_a_new_way")
 
 
 def failing_rows(db: Queryable, check: Check, run_id: str) -> list[dict[str, Any]]:

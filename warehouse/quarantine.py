@@ -28,6 +28,13 @@ def hold(db: Warehouse, run_id: str, rows: Sequence[dict[str, Any]]) -> None:
     _met_again(db, run_id, "list_contains(?::VARCHAR[], quarantine_id)", [[row["quarantine_id"] for row in rows]])
 
 
+def unplaced_references(db: Warehouse, run_id: str, source: str) -> set[str | None]:
+    """The standards of the records that a run's array held and that could not be placed; None for one that names no standard."""
+    which = "source = ? AND last_run_id = ? AND version IS NULL AND starts_with(rule, 'P-')"
+    rows = db.rows(f"SELECT reference FROM quarantine WHERE {which}", [source, run_id])
+    return {row["reference"] for row in rows}
+
+
 def meet_unplaced_again(db: Warehouse, run_id: str, source: str, earlier_run_id: str) -> None:
     """Note that this run was served what an earlier one was: the records that cannot be placed are in it still."""
     since = "last_run_id IN (SELECT run_id FROM runs WHERE observed_at >= (SELECT observed_at FROM runs WHERE run_id = ?))"

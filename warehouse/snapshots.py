@@ -6,9 +6,9 @@ new (pipelines.snapshots).
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
@@ -60,6 +60,7 @@ class Known:
     absences: int
     is_missing: bool
     ksb_count: int
+    has_log: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,6 @@ class Observed:
     stale: pl.DataFrame
 
 
-_SAME_DAY: Final = timedelta(hours=12)
 CHECKED_SCHEMA = {
     "reference": pl.String(),
     "version": pl.String(),
@@ -142,16 +142,13 @@ def covered(db: Warehouse, batch: Batch, references: Collection[str]) -> set[str
 
 
 def known_before(db: Warehouse, batch: Batch) -> set[tuple[str, str]]:
-    """The versions that any source had shown before this batch's day, or this one had been asked for before its run.
-
-    What another source showed first on the same day is the same news: it is told once, with both sources.
-    """
+    """The versions that any source had shown, or this one had been asked for, before this batch's run."""
     rows = db.rows(
         """
         SELECT reference, version FROM watched_versions WHERE first_seen_at < ?
         UNION SELECT reference, version FROM captures
         WHERE source = ? AND captured_at < ? AND reference IS NOT NULL AND version IS NOT NULL""",
-        [batch.observed_at - _SAME_DAY, batch.source, batch.observed_at],
+        [batch.observed_at, batch.source, batch.observed_at],
     )
     return {(row["reference"], row["version"]) for row in rows}
 
@@ -172,7 +169,8 @@ def known_versions(db: Warehouse, source: str) -> dict[tuple[str, str], Known]:
     rows = db.rows(
         """
         SELECT w.reference, w.version, s.status, w.snapshot_id, s.record_id, w.evidence_sha256, w.parser_version, w.absences, w.is_missing,
-            s.knowledge_count + s.skill_count + s.behaviour_count AS ksb_count
+            s.knowledge_count + s.skill_count + s.behaviour_count AS ksb_count,
+            coalesce(s.change_note, s.earliest_start_on::VARCHAR, s.latest_start_on::VARCHAR) IS NOT NULL AS has_log
         FROM watched_versions w JOIN snapshots s USING (snapshot_id) WHERE w.source = ?""",
         [source],
     )
