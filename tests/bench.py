@@ -186,7 +186,7 @@ def storing(bench: Bench) -> Iterator[Row]:
             )
             yield Row(what=f"{label} publishing", seconds=timed(lambda: publish(db, bench.data), 3), budget=1)
         with open_published(bench.data) as reader:
-            moment = START - timedelta(days=times // 2)
+            moment = START + timedelta(days=2) - timedelta(days=times // 2 + times // 4)
             for macro in ("versions", "ksbs", "duties", "duty_ksbs"):
                 sql = f"FROM {macro}_as_of(?)"
                 yield Row(what=f"{label} {macro}_as_of, all of it", seconds=timed(lambda: reader.frame(sql, [moment]), 5), budget=0.2)  # noqa: B023

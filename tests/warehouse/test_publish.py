@@ -159,7 +159,26 @@ def test_what_was_deleted_takes_no_room(db: Warehouse, data: Path) -> None:
     )
     full = publish(db, data).stat().st_size
     db.execute("DELETE FROM runs")
-    assert publish(db, data).stat().st_size == empty < full
+    assert publish(db, data).stat().st_size <= empty < full
+    assert published_run_ids(data) == []
+
+
+def test_the_writer_s_lock_outlives_a_publication(db: Warehouse, data: Path) -> None:
+    add_run(db, "first")
+    publish(db, data)
+    intrude = "import sys, duckdb\nduckdb.connect(sys.argv[1])"
+    arguments = [sys.executable, "-c", intrude, str(data / "warehouse.duckdb")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert "Conflicting lock" in done.stderr
+
+
+def test_rows_that_only_the_log_has_yet_are_published(db: Warehouse, data: Path) -> None:
+    publish(db, data)
+    for number in range(5):
+        add_run(db, f"run {number}")
+        publish(db, data)
+        assert len(published_run_ids(data)) == number + 1
+    assert db.rows("SELECT path FROM duckdb_databases() WHERE database_name = 'draft'") == []
 
 
 # Readers
@@ -199,7 +218,7 @@ while newest < int(sys.argv[2]):
         assert runs == captures == last >= newest, (runs, captures, last, newest)
         newest = last
     looks += 1
-    time.sleep(0.02)
+    time.sleep(0.1)
 print(looks)
 """
 
