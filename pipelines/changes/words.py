@@ -4,8 +4,10 @@ Belongs here: which words came and went, and what kind of edit that is. Not here
 """
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import groupby
 from typing import Final, Literal
 
 from rapidfuzz.distance import OSA
@@ -14,6 +16,10 @@ _TOKEN_RE: Final = re.compile(r"[£$€]\d[\d.,]*|\w+|[^\w\s]|\s+")
 # A point or a sign beside figures is no punctuation: 2.4 is not 24, and 5 % not £5; nor is a sign that compares.
 _FIGURE_RE: Final = re.compile(r"(?:[£$€]\s?)?\d+(?:[.,]\d+)*(?:\s?%)?|[<>=≤≥±+×÷°&]")
 _WORD_RE: Final = re.compile(r"\w+")
+# Above this many tokens on both sides together, sentences are paired first: the words of two long texts take quadratic time, and
+# what is new as a whole reads better as a whole.
+_MANY_TOKENS: Final = 1200
+_SENTENCE_RE: Final = re.compile(r".+?(?:[.;:!?]\s+|\Z)", re.DOTALL)
 # Shorter words are too close to each other: now and not, eight and eighty.
 _TYPING_WORD: Final = 7
 # The vowels people mix up; any other letter for a letter is another word (prescribe, proscribe).
@@ -33,16 +39,39 @@ class Span:
 def word_diff(before: str, after: str) -> tuple[Span, ...]:
     """The spans that turn one text into the other; leaving out either kind gives back a whole text."""
     old, new = _TOKEN_RE.findall(before), _TOKEN_RE.findall(after)
-    spans = []
+    if len(old) + len(new) <= _MANY_TOKENS:
+        return tuple(_spans(old, new))
+    return _joined(_by_sentence(_SENTENCE_RE.findall(before), _SENTENCE_RE.findall(after)))
+
+
+def _by_sentence(old: Sequence[str], new: Sequence[str]) -> Iterator[Span]:
+    for op, i1, i2, j1, j2 in SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        before, after = "".join(old[i1:i2]), "".join(new[j1:j2])
+        words = (_TOKEN_RE.findall(before), _TOKEN_RE.findall(after)) if op == "replace" else ((), ())
+        if op == "replace" and len(words[0]) + len(words[1]) <= _MANY_TOKENS:
+            yield from _spans(*words)
+        elif op == "equal":
+            yield Span(kind="same", text=before)
+        else:
+            yield Span(kind="removed", text=before)
+            yield Span(kind="added", text=after)
+
+
+def _spans(old: Sequence[str], new: Sequence[str]) -> Iterator[Span]:
     for op, i1, i2, j1, j2 in SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
         if op == "equal":
-            spans.append(Span(kind="same", text="".join(old[i1:i2])))
+            yield Span(kind="same", text="".join(old[i1:i2]))
             continue
         if i2 > i1:
-            spans.append(Span(kind="removed", text="".join(old[i1:i2])))
+            yield Span(kind="removed", text="".join(old[i1:i2]))
         if j2 > j1:
-            spans.append(Span(kind="added", text="".join(new[j1:j2])))
-    return tuple(spans)
+            yield Span(kind="added", text="".join(new[j1:j2]))
+
+
+def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Neighbours of one kind as one, and none that is empty."""
+    groups = groupby((span for span in spans if span.text), key=lambda span: span.kind)
+    return tuple(Span(kind=kind, text="".join(span.text for span in group)) for kind, group in groups)
 
 
 def edit(before: str, after: str) -> Edit:

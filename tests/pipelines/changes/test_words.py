@@ -47,3 +47,13 @@ def test_nothing_of_either_text_is_lost(before: str, after: str) -> None:
     spans = word_diff(before, after)
     assert "".join(span.text for span in spans if span.kind != "added") == before
     assert "".join(span.text for span in spans if span.kind != "removed") == after
+
+
+def test_word_diff_of_long_texts_pairs_sentences_first_and_keeps_every_word() -> None:
+    old = [f"Sentence number {number} speaks of tools, of safety and of many other things." for number in range(200)]
+    new = [*old[:50], "Something wholly new stands here.", *old[50:120], *[line.replace("safety", "care") for line in old[120:]]]
+    spans = word_diff(" ".join(old), " ".join(new))
+    assert "".join(span.text for span in spans if span.kind != "added") == " ".join(old)
+    assert "".join(span.text for span in spans if span.kind != "removed") == " ".join(new)
+    assert Span(kind="added", text="Something wholly new stands here. ") in spans
+    assert all(one.kind != other.kind for one, other in zip(spans, spans[1:], strict=False))
