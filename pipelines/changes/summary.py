@@ -150,7 +150,7 @@ def _sentence(d: Difference, version: str, record: Record, said: Said) -> str:
         case "version_returned":
             return f"Version {version} is published again."
         case "start_dates_moved":
-            return f"{_COLUMN_WORDS[str(d.subject)]} {_dates(d)}."
+            return f"{column_words(str(d.subject))} {_dates(d)}."
         case "starts_paused":
             return "Starts paused."
         case "starts_resumed":
@@ -188,7 +188,12 @@ def _sentence(d: Difference, version: str, record: Record, said: Said) -> str:
                 return "Notice taken down."
             return f"Notice reworded: {_reworded(d)}." if d.before else f"Notice: {_short(d.after, _NOTICE)}."
         case _:
-            return f"{_COLUMN_WORDS.get(str(d.subject), str(d.subject).replace('_', ' ').capitalize())}{_values(d)}."
+            return f"{column_words(str(d.subject))}{_values(d)}."
+
+
+def column_words(column: str) -> str:
+    """A column as people call it: `Maximum funding`."""
+    return _COLUMN_WORDS.get(column, column.replace("_", " ").capitalize())
 
 
 def _reworded(d: Difference) -> str:
