@@ -133,6 +133,7 @@ def demo(data: Data = None) -> None:
             terminal.show_changes(read.changes(reader))
     terminal.console.print(f"\nThe database, for any DuckDB: [bold]{escape(str((folder / PUBLISHED).absolute()))}[/]", soft_wrap=True)
     terminal.console.print(f"The messages, to open in a browser: [bold]{escape(str((folder / 'outbox').absolute()))}[/]", soft_wrap=True)
+    terminal.console.print(f"The same as pages: [bold]{escape(str((folder / 'site' / 'index.html').absolute()))}[/]", soft_wrap=True)
     terminal.console.print(f"Look closer: [bold]standards-watch show ST9001 --data {escape(str(folder))}[/]", soft_wrap=True)
 
 
@@ -492,6 +493,34 @@ def read_again(
         terminal.show_rows("Read differently", rows, columns)
     else:
         terminal.console.print("Nothing reads differently: every stored body says to today's parsers what it said when it was first read.")
+
+
+site_app = typer.Typer(help="The pages that people look at, made of the published file.", no_args_is_help=True)
+app.add_typer(site_app, name="site")
+
+
+@site_app.command("build")
+def site_build(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where the pages go (default: site in the data folder).", metavar="DIR", show_default=False)
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the pages to what the published file says; only what moved is made anew. They work from a disk and from any file server."""
+    from pipelines.publish.site.build import SITE, build_site
+
+    with _plain_errors():
+        kept = _settings(data=data).data
+        target = folder or kept / SITE
+        with terminal.progress_bars(quiet=as_json) as progress:
+            built = build_site(kept, target, progress)
+    home = (target / "index.html").absolute()
+    if as_json:
+        terminal.print_json({"home": str(home), **built.as_dict()})
+    else:
+        told = f"{built.pages:,} pages: {built.written:,} written, {built.checked:,} with a later last check, {built.removed:,} removed."
+        terminal.console.print(f"{told}\nOpen {escape(str(home))}", soft_wrap=True)
 
 
 @app.command()

@@ -31,6 +31,7 @@ def build(progress: Progress) -> dg.Definitions:
             assets.change_feed,
             assets.published_warehouse,
             assets.published_parquet,
+            assets.standards_site,
         ],
         asset_checks=[checks.schema_checks, checks.rule_checks],
         jobs=[automation.DAILY_JOB],

@@ -100,7 +100,7 @@ def _content(ksbs: list[Row], duties: list[Row], codes: list[Row], options: list
 def record(row: Mapping[str, Any], texts: Mapping[str, Any], content: Content) -> Record:
     """A version's row with its long texts and its content, as one record."""
     whole = {**row, **texts}
-    values = {name: tuple(whole[name] or ()) if isinstance(whole[name], list) else whole[name] for name in ATTRIBUTES}
+    values: dict[str, Any] = {name: tuple(whole[name] or ()) if isinstance(whole[name], list) else whole[name] for name in ATTRIBUTES}
     return Record(**values, content=content)
 
 

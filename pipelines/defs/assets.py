@@ -24,6 +24,7 @@ from pipelines.defs.resources import WatchResource
 from pipelines.planner import capture_planner
 from pipelines.publish.exports import PARQUET, refresh_parquet
 from pipelines.publish.feeds import FEEDS, write_feeds
+from pipelines.publish.site.build import SITE, build_site
 from pipelines.run import Progress, Run
 from pipelines.snapshots import take_snapshots
 from schemas.tables import CHANGES, DELIVERIES, SNAPSHOTS, SOURCE_CONFLICTS, Table
@@ -168,6 +169,7 @@ def standard_snapshots(
             finish_run(db, run.run_id, finished_at=_now(), status=status, message=message)
             # Readers are to see that what they have could not be checked.
             publish(db, run.data)
+            build_site(run.data, run.data / SITE, progress)
             raise dg.Failure(f"Nothing could be read, and what was known stays current. {message}", allow_retries=False)
         total = db.rows("SELECT count(*) AS n FROM snapshots")[0]["n"]
     for row in counts.held[:_ROWS_SHOWN]:
@@ -375,6 +377,22 @@ def published_parquet(watch: WatchResource) -> dg.MaterializeResult[None]:
             "is_new": written is not None,
             "files": sum(len(one.paths) for one in written or ()),
             "dagster/row_count": sum(one.rows for one in written or ()),
+        }
+    )
+
+
+@dg.asset(group_name="publish", owners=OWNERS, kinds={"html"}, freshness_policy=DAILY, deps=["published_warehouse"])
+def standards_site(watch: WatchResource, progress: dg.ResourceParam[Progress]) -> dg.MaterializeResult[None]:
+    """The pages that people look at: standards, versions, changes, days to come. Only what moved is made anew."""
+    data = watch.settings().data
+    built = build_site(data, data / SITE, progress)
+    return dg.MaterializeResult(
+        metadata={
+            "home": dg.MetadataValue.path((data / SITE / "index.html").absolute()),
+            "dagster/row_count": built.pages,
+            "pages_written": built.written,
+            "pages_with_a_later_check": built.checked,
+            "pages_removed": built.removed,
         }
     )
 

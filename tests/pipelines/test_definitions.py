@@ -40,6 +40,7 @@ def test_the_graph() -> None:
         "change_feed": ["standard_changes"],
         "published_warehouse": ["alert_deliveries", "change_feed", "source_conflicts", "standard_changes"],
         "published_parquet": ["published_warehouse"],
+        "standards_site": ["published_warehouse"],
     }
 
 

@@ -237,11 +237,20 @@ def _standard_pages(standard: _Standard) -> Pages:
     for day, group in groupby(standard.changes, key=lambda row: row["detected_at"].date()):
         rows = list(group)
         arrived = dict.fromkeys(row["version"] for row in rows if row["event"] in stories.ARRIVALS)
-        arrivals = {version: found for version in arrived if (found := standard.arrival(version))}
-        tables = {version: comparing.tables(found) for version, found in arrivals.items()}
-        told = stories.story(rows, seen_on, arrivals)
+        arrivals = {version: news for version in arrived if (news := standard.arrival(version))}
+        tables = {version: comparing.tables(news) for version, news in arrivals.items()}
+        notes = {row["version"]: row["change_note"] for row in standard.versions}
+        told = stories.story(rows, notes, seen_on, arrivals)
+        picture = drawing.timeline(standard.versions, standard.world.today.year) if arrived else None
         path = addresses.story(standard.reference, day)
-        values = {"story": told, "days": days, "arrivals": arrivals, "tables": tables, "source_words": facts.SOURCE_WORDS}
+        values = {
+            "story": told,
+            "days": days,
+            "arrivals": arrivals,
+            "tables": tables,
+            "timeline": picture,
+            "source_words": facts.SOURCE_WORDS,
+        }
         yield path, render("story.html", path, common | values | _relations())
 
 

@@ -93,7 +93,7 @@ def months(rows: Iterable[Row], most: int) -> list[Month]:
         counts.setdefault(row["month"], {})[row["family"]] = row["changes"]
     if not counts:
         return []
-    shown = [day for day in _every_month(min(counts), max(counts))][-most:]
+    shown = list(_every_month(min(counts), max(counts)))[-most:]
     top = max(sum(counts.get(day, {}).values()) for day in shown) or 1
     return [_month(day, counts.get(day, {}), top) for day in reversed(shown)]
 

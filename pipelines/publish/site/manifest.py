@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +44,10 @@ class Counts:
     checked: int = 0
     removed: int = 0
 
+    def as_dict(self) -> dict[str, int]:
+        """For JSON."""
+        return asdict(self)
+
 
 class Shelf:
     """A folder of pages while it is built: every unit is put once, and what is not put again is taken away in the end."""
@@ -56,7 +60,7 @@ class Shelf:
     def stands(self, unit: Unit) -> bool:
         """Whether a unit is there as it should be, but perhaps for the time of its last check."""
         known = self._before.get(unit.name)
-        return bool(known) and known["digest"] == unit.digest and all((self.folder / page).is_file() for page in known["pages"])
+        return known is not None and known["digest"] == unit.digest and all((self.folder / page).is_file() for page in known["pages"])
 
     def put(self, unit: Unit, pages: Pages | None) -> None:
         """Write a unit's pages where they differ, and take away those it no longer has; None leaves a unit that stands as it is."""

@@ -4,6 +4,8 @@ Belongs here: grouping, headlines, leads, and which words stand beside each othe
 (changes.summary) or how much it matters (changes.severity).
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,12 +14,11 @@ from typing import Any, Final
 
 from pipelines.changes.bulk import bulk
 from pipelines.changes.severity import RULES
-from pipelines.changes.summary import column_words, folded, headline, in_words
+from pipelines.changes.summary import column_words, folded, in_words
 from pipelines.changes.words import Span, word_diff
 from pipelines.diff import Diff
 from pipelines.publish.site import addresses
 from pipelines.publish.site.rendering import is_silent, many, pounds, unsaid
-from schemas.change import Difference
 from schemas.events import EVENTS, SEVERITIES
 from schemas.record import version_key
 
@@ -47,6 +48,26 @@ _EVENT_WORDS: Final[Mapping[str, str]] = {
     "starts_resumed": "Starts resumed",
     "notice_changed": "Notice on the page",
 }
+_VERBS: Final[Mapping[str, str]] = {
+    f"{thing}_{verb}": verb
+    for thing in ("ksb", "duty", "mapping", "option")
+    for verb in ("added", "removed", "reworded", "moved", "renamed")
+} | {
+    "criteria_changed": "measured otherwise",
+    "core_flag_changed": "made core or optional",
+    "option_membership_changed": "given to other options",
+}
+_NOUNS: Final = {
+    "K": ("knowledge item", "knowledge items"),
+    "S": ("skill", "skills"),
+    "B": ("behaviour", "behaviours"),
+    "D": ("duty", "duties"),
+    "mapping": ("mapping link", "mapping links"),
+    "option": ("option", "options"),
+}
+_COUNTS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+# What a summary says after the words it quotes.
+_AFTERWORD_RE: Final = re.compile(r" (?:The publisher's note|This takes back).*$")
 _SUBJECT_WORDS: Final[Mapping[str, str]] = {
     "ksb_added": "{} added",
     "ksb_removed": "{} removed",
@@ -213,10 +234,10 @@ def _line(row: Row, original: Row) -> Line:
     )
 
 
-def story(rows: Sequence[Row], reverted: Mapping[str, date], arrivals: Mapping[str, Diff]) -> Story:
+def story(rows: Sequence[Row], notes: Mapping[str, str | None], reverted: Mapping[str, date], arrivals: Mapping[str, Diff]) -> Story:
     """The story of one standard on one day.
 
-    `reverted` says on which day a change that was taken back was seen, `arrivals` what a version that arrived changes against the
+    `notes` are the publisher's words on each version, `reverted` says on which day a change that was taken back was seen, `arrivals` what a version that arrived changes against the
     one it takes over from.
     """
     first = rows[0]
@@ -229,7 +250,7 @@ def story(rows: Sequence[Row], reverted: Mapping[str, date], arrivals: Mapping[s
         title=newest["title"],
         day=first["detected_at"].date(),
         headline=_headline(rows),
-        lead=tuple(_lead(rows, arrivals)),
+        lead=tuple(_lead(rows, notes, arrivals)),
         severity=max((row["severity"] for row in rows), key=SEVERITIES.index),
         is_silent=any(is_silent(row["summary"]) for row in rows),
         changes=len(rows),
@@ -252,6 +273,7 @@ def _chapter(version: str, rows: Sequence[Row], reverted: Mapping[str, date]) ->
 
 def _entry(row: Row, reverted: Mapping[str, date]) -> Entry:
     left, right = _words(row)
+    summary = unsaid(row["summary"])
     day = reverted.get(row["reverts"] or "")
     return Entry(
         change_id=row["change_id"],
@@ -259,7 +281,7 @@ def _entry(row: Row, reverted: Mapping[str, date]) -> Entry:
         severity=row["severity"],
         is_silent=is_silent(row["summary"]),
         is_declared=row["is_declared"],
-        summary=unsaid(row["summary"]),
+        summary=_unquoted(summary, left, right) if left or right else summary,
         rule=row["rule"],
         rule_sentence=RULES[row["rule"]].sentence,
         detected_at=row["detected_at"],
@@ -272,6 +294,15 @@ def _entry(row: Row, reverted: Mapping[str, date]) -> Entry:
         left=left,
         right=right,
     )
+
+
+def _unquoted(summary: str, left: Sequence[Span], right: Sequence[Span]) -> str:
+    """A sentence without the words that stand below it in full."""
+    if left and right:
+        return summary
+    head, quoted, _ = summary.partition(": " + (left or right)[0].text[:40])
+    afterword = _AFTERWORD_RE.search(summary)
+    return f"{head}.{afterword[0] if afterword else ''}" if quoted else summary
 
 
 def _heading(row: Row) -> str:
@@ -308,24 +339,41 @@ def _headline(rows: Sequence[Row]) -> str:
     """The gravest news in a line."""
     ranked = sorted(rows, key=lambda row: (-SEVERITIES.index(row["severity"]), _EVENT_ORDER[row["event"]]))
     first = ranked[0]
-    told = [_difference(row) for row in rows if row["severity"] != "none" and row["family"] != "lifecycle"]
-    counted = headline(told) if first["family"] != "lifecycle" else ""
-    words = (
-        counted[:1].upper() + counted[1:] if counted else unsaid(first["summary"]).split(": ")[0] if first["family"] == "lifecycle" else ""
-    )
-    words = words or unsaid(first["summary"])
-    return f"{_shortened(words, _HEADLINE).rstrip('.')}{', without notice' if is_silent(first['summary']) else ''}"
+    same = [row for row in ranked if (row["severity"], row["family"]) == (first["severity"], first["family"])]
+    words = _counted(same) if first["family"] == "content" else " and ".join(unsaid(row["summary"]).rstrip(".") for row in same[:2])
+    if first["family"] == "lifecycle" or not words:
+        words = unsaid(first["summary"]).split(": ")[0]
+    return f"{_shortened(words, _HEADLINE).rstrip('.')}{' without notice' if is_silent(first['summary']) else ''}"
+
+
+def _counted(rows: Sequence[Row]) -> str:
+    """`One knowledge item and one skill removed`."""
+    groups: dict[str, Counter[tuple[str, str]]] = {}
+    for row in rows:
+        if row["event"] in _VERBS:
+            groups.setdefault(_VERBS[row["event"]], Counter())[_NOUNS.get(_thing(row), ("item", "items"))] += 1
+    parts = [
+        _listed([f"{_COUNTS[n] if n < len(_COUNTS) else f'{n:,}'} {one if n == 1 else more}" for (one, more), n in counts.items()])
+        + f" {verb}"
+        for verb, counts in groups.items()
+    ]
+    words = ", ".join(parts)
+    return words[:1].upper() + words[1:]
+
+
+def _thing(row: Row) -> str:
+    return row["event"].split("_")[0] if row["event"].startswith(("mapping", "option")) else str(row["subject"])[:1]
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def _shortened(words: str, length: int) -> str:
     return words if len(words) <= length else words[:length].rsplit(" ", 1)[0].rstrip(" ,;:") + " …"
 
 
-def _difference(row: Row) -> Difference:
-    return Difference(event=row["event"], subject=row["subject"], before=row["before"], after=row["after"])
-
-
-def _lead(rows: Sequence[Row], arrivals: Mapping[str, Diff]) -> Iterator[str]:
+def _lead(rows: Sequence[Row], notes: Mapping[str, str | None], arrivals: Mapping[str, Diff]) -> Iterator[str]:
     """What a stranger needs to know before the changes one by one."""
     newest_first = sorted(rows, key=lambda row: version_key(row["version"]), reverse=True)
     for version, group in groupby(newest_first, key=lambda row: row["version"]):
@@ -333,11 +381,11 @@ def _lead(rows: Sequence[Row], arrivals: Mapping[str, Diff]) -> Iterator[str]:
         events = {row["event"]: row for row in every}
         if "version_live" in events:
             day = events["version_live"]["effective_on"]
-            yield f"New apprentices now start on version {version}{f', from {in_words(day)} on' if day else ''}. {_news(arrivals.get(version))}"
+            yield f"New apprentices now start on version {version}{f', from {in_words(day)} on' if day else ''}. {_news(arrivals.get(version), notes.get(version))}"
         if "version_announced" in events:
             day = events["version_announced"]["effective_on"]
             when = f"starts on it are planned from {in_words(day)} on" if day else "no first day for starts is set"
-            yield f"Version {version} is published but not in force: {when}, and it can still change. {_news(arrivals.get(version))}"
+            yield f"Version {version} is published but not in force: {when}, and it can still change. {_news(arrivals.get(version), notes.get(version))}"
         silent = [row for row in every if is_silent(row["summary"])]
         if silent:
             yield (
@@ -353,18 +401,18 @@ def _lead(rows: Sequence[Row], arrivals: Mapping[str, Diff]) -> Iterator[str]:
             )
 
 
-def _news(arrival: Diff | None) -> str:
+def _news(arrival: Diff | None, note: str | None) -> str:
     """What a version changes against the one it takes over from."""
     if arrival is None:
         return "It is the first version of this standard."
     old, counts = arrival.old.version, arrival.counts
+    says = f" The publisher’s own note on it says “{note.rstrip('.')}”." if note else ""
     kept = counts["unchanged"] + counts["relabelled"]
     if not arrival.links:
-        return f"Neither it nor version {old} lists knowledge, skills, behaviours or duties."
+        return f"Neither it nor version {old} lists knowledge, skills, behaviours or duties.{says}"
     if kept == len(arrival.links) and not arrival.details:
-        same = f"Every one of the {kept} knowledge items, skills, behaviours and duties of version {old} stands in it with the same words"
-        return f"{same}; what else differs stands below." if arrival.facts else f"{same}."
-    return f"Against version {old}, {kept} of {len(arrival.links)} items keep their words; the others are listed below, old and new."
+        return f"All {kept} knowledge items, skills, behaviours and duties of version {old} stand in it with the same words.{says}"
+    return f"Of {len(arrival.links)} items of version {old} and of this one, {kept} keep their words; the others are listed below.{says}"
 
 
 def _what(rows: Sequence[Row]) -> str:

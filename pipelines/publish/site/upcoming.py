@@ -135,7 +135,7 @@ def as_calendar(every: Iterable[Date]) -> bytes:
         if one.page_url:
             event.add("url", one.page_url)
         sheet.add_component(event)
-    return sheet.to_ical()
+    return bytes(sheet.to_ical())
 
 
 def kept_since(today: date) -> date:

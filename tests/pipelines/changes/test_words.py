@@ -1,5 +1,7 @@
 """What kind of edit turned one text into another, and which words it touched."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,4 +58,4 @@ def test_word_diff_of_long_texts_pairs_sentences_first_and_keeps_every_word() ->
     assert "".join(span.text for span in spans if span.kind != "added") == " ".join(old)
     assert "".join(span.text for span in spans if span.kind != "removed") == " ".join(new)
     assert Span(kind="added", text="Something wholly new stands here. ") in spans
-    assert all(one.kind != other.kind for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one.kind != other.kind for one, other in pairwise(spans))
