@@ -209,6 +209,28 @@ def test_a_third_party_is_asked_only_where_its_address_is_set(shell: Shell, monk
     assert "disagree" not in shell("show", "ST9003").stdout
 
 
+def test_every_run_leaves_pages_and_a_failed_one_says_so_on_them(shell: Shell) -> None:
+    assert shell.run("--source", "api").exit_code == 0
+    home = shell.data / "site" / "index.html"
+    assert "Nothing: every source answered" in home.read_text(encoding="utf-8")
+    shell.site.misbehave(Fault(path="/api/", status=500))
+    assert shell.run("--source", "api").exit_code == 1
+    assert "The last run failed" in home.read_text(encoding="utf-8")
+
+
+def test_site_build(shell: Shell, tmp_path: Path) -> None:
+    nothing = shell("site", "build")
+    assert nothing.exit_code == 1
+    assert "standards-watch run" in nothing.output
+    assert shell.run("--source", "api").exit_code == 0
+    first = shell.json("site", "build", str(tmp_path / "pages"))
+    assert first["home"] == str(tmp_path / "pages" / "index.html")
+    assert first["pages"] == first["written"] > 15
+    again = shell("site", "build", str(tmp_path / "pages"))
+    assert "0 written" in again.stdout
+    assert str(tmp_path / "pages" / "index.html") in again.stdout
+
+
 def test_doctor(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("STANDARDS_WATCH_REQUESTS_PER_SECOND=0.5\n", encoding="utf-8")
     monkeypatch.setenv("STANDARDS_WATCH_CONTACT", "me@example.org")
