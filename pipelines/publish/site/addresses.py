@@ -16,7 +16,7 @@ CALENDAR: Final = "coming-up.ics"
 ABOUT: Final = "about.html"
 NOT_FOUND: Final = "404.html"
 # Written by others beside the pages; linked where they are there.
-FEED: Final = "feeds/all.atom"
+FEED: Final = "feeds/all.xml"
 DATABASE: Final = "downloads/standards.duckdb"
 STANDARDS_CSV: Final = "downloads/standards.csv"
 CHANGES_CSV: Final = "downloads/changes.csv"
@@ -56,12 +56,12 @@ def route(name: str | None) -> str:
 
 def standard_feed(reference: str) -> str:
     """The feed of a standard."""
-    return f"feeds/standards/{reference}.atom"
+    return f"feeds/standard/{reference}.xml"
 
 
 def route_feed(name: str | None) -> str:
     """The feed of a route."""
-    return f"feeds/routes/{slug(name)}.atom"
+    return f"feeds/route/{slug(name)}.xml"
 
 
 def slug(name: str | None) -> str:

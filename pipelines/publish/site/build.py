@@ -25,6 +25,7 @@ from schemas.record import APPROVED, IN_DEVELOPMENT, STATUSES, Content, Record, 
 from schemas.rules import RULES
 from schemas.tables import CHANGES
 from warehouse import quarantine, read, site
+from warehouse.conflicts import unresolved
 from warehouse.publish import PUBLISHED
 from warehouse.views import VIEWS
 
@@ -73,6 +74,7 @@ class World:
     standards: Mapping[str, list[Row]]
     marks: Sequence[site.Mark]
     feeds: frozenset[str]
+    conflicts: Mapping[str, list[Row]]
 
     @cached_property
     def today(self) -> date:
@@ -96,8 +98,9 @@ class World:
     def routes(self) -> dict[str, list[Row]]:
         """The standards of each route, by its name; what has none comes last."""
         found: defaultdict[str, list[Row]] = defaultdict(list)
+        names: dict[str, str] = {}  # two spellings with one address are one route
         for row in self.current.values():
-            found[row["route"] or ""].append(row)
+            found[names.setdefault(addresses.slug(row["route"]), row["route"] or "")].append(row)
         return dict(sorted(found.items(), key=lambda item: (not item[0], item[0])))
 
     def feed(self, address: str) -> str | None:
@@ -122,7 +125,11 @@ def _read_world(reader: read.Queryable, folder: Path) -> World:
     standards: dict[str, list[Row]] = {}
     for row in site.versions(reader):
         standards.setdefault(row["reference"], []).append(row)
-    feeds = (folder / "feeds").rglob("*.atom")
+    conflicts: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in unresolved(reader):
+        if not row["is_explained"]:
+            conflicts[row["reference"]].append(row)
+    feeds = (folder / "feeds").rglob("*.xml")
     return World(
         code=_code(),
         checked_at=site.last_look(reader),
@@ -130,6 +137,7 @@ def _read_world(reader: read.Queryable, folder: Path) -> World:
         standards=standards,
         marks=site.marks(reader),
         feeds=frozenset(path.relative_to(folder).as_posix() for path in feeds),
+        conflicts=conflicts,
     )
 
 
@@ -171,9 +179,10 @@ def _standard_unit(reference: str, versions: Sequence[Row], world: World) -> Uni
     ]
     marks = [[mark.seen_on.isoformat(), mark.mark] for mark in world.marks_of.get(reference, ())]
     feed = world.feed(addresses.standard_feed(reference))
+    conflicts = [row["conflict_id"] for row in world.conflicts.get(reference, ())]
     return Unit(
         name=reference,
-        digest=digest([world.code, world.today.year, feed, world.feed(addresses.FEED), inputs, marks]),
+        digest=digest([world.code, world.today.year, feed, world.feed(addresses.FEED), conflicts, inputs, marks]),
         checked=moment(max(row["last_checked_at"] for row in versions)),
     )
 
@@ -215,6 +224,7 @@ class _Standard:
             "versions": self.versions,
             "feed": self.world.feed(addresses.standard_feed(self.reference)),
             "checked": self.checked,
+            "conflicts": [facts.conflict(row) for row in self.world.conflicts.get(self.reference, ())],
         }
 
 
@@ -345,6 +355,7 @@ def _home(reader: read.Queryable, world: World, coming: Sequence[upcoming.Date])
         "incidents": [row for row in site.incidents(reader, _SHOWN) if row["closed_at"] is None],
         "stale": site.stale(reader, _SHOWN),
         "held": quarantine.held(reader, is_open=True),
+        "conflicts": world.conflicts,
         "last_run": next(iter(read.runs(reader, 1)), None),
         "current": world.current,
         "statuses": STATUSES,

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelines.changes.summary import in_words
+from pipelines.changes.summary import column_words, in_words
 from pipelines.publish.site.rendering import many, pounds, web
 from schemas.record import APPROVED, IN_DEVELOPMENT, PROPOSAL, RETIRED, WITHDRAWN
+from schemas.rules import RULES
 
 Row = Mapping[str, Any]
 SOURCE_WORDS: Final[Mapping[str, str]] = {
     "api": "the publisher’s public JSON",
     "page": "the standard’s web page",
     "occupation": "the occupation page",
+    "ksb_planner": "KSB Planner, a third party",
 }
 _STATUS_MEANINGS: Final[Mapping[str, str]] = {
     APPROVED: "Apprentices can start on this version.",
@@ -34,6 +36,21 @@ class Fact:
     value: str
     address: str | None = None
     note: str | None = None
+
+
+def conflict(row: Row) -> str:
+    """A disagreement between two sources in a sentence; each side keeps its own value."""
+    what = column_words(row["subject"])
+    where = f"{what} of version {row['version']}" if row["version"] else what
+    said = [
+        f"{SOURCE_WORDS[row[source]]} says {_quoted(row[value])}"
+        for source, value in (("source", "value"), ("other_source", "other_value"))
+    ]
+    return f"{where}: {' and '.join(said)}. {RULES[row['rule']].sentence}"
+
+
+def _quoted(value: str | None) -> str:
+    return f"“{value}”" if value else "nothing"
 
 
 def status_words(row: Row) -> str:

@@ -14,9 +14,10 @@ from bs4 import BeautifulSoup, Tag
 from icalendar import Calendar
 
 from pipelines.publish.site import manifest
+from scrapers.sample.pages import standard_page
 from scrapers.sample.server import Fault
 from tests.pipelines.publish.site.summer import HOSTILE, TEXTS, TITLE, build, files, look, nights
-from tests.watching import Watch
+from tests.watching import Watch, sample
 from warehouse.database import WarehouseBusyError, WarehouseError
 from warehouse.lock import only_writer
 
@@ -210,11 +211,11 @@ def test_somebody_else_s_pages_and_files_are_left_alone(watch: Watch, tmp_path: 
         build(watch, folder)
     assert (folder / "index.html").read_text(encoding="utf-8") == "years of work"
     (tmp_path / "site/feeds").mkdir(parents=True)
-    (tmp_path / "site/feeds/all.atom").write_text("<feed/>", encoding="utf-8")
+    (tmp_path / "site/feeds/all.xml").write_text("<feed/>", encoding="utf-8")
     build(watch, tmp_path / "site")
     build(watch, tmp_path / "site")
-    assert (tmp_path / "site/feeds/all.atom").read_text(encoding="utf-8") == "<feed/>"
-    assert 'href="feeds/all.atom"' in (tmp_path / "site/index.html").read_text(encoding="utf-8")
+    assert (tmp_path / "site/feeds/all.xml").read_text(encoding="utf-8") == "<feed/>"
+    assert 'href="feeds/all.xml"' in (tmp_path / "site/index.html").read_text(encoding="utf-8")
 
 
 def test_two_builders_do_not_meet(watch: Watch, tmp_path: Path) -> None:
@@ -253,3 +254,20 @@ def test_what_needs_attention_stands_on_the_first_page(watch: Watch, tmp_path: P
     build(watch, folder)
     assert "Nothing: every source answered" in (folder / "index.html").read_text(encoding="utf-8")
     assert "Could not be checked since" not in (folder / "standards/ST9001/index.html").read_text(encoding="utf-8")
+
+
+def test_what_the_sources_disagree_on_stands_with_the_standard_until_they_agree(watch: Watch, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    records = sample()
+    versions = [record for record in records if record["referenceNumber"] == "ST9001"]
+    page = standard_page(versions[-1] | {"maxFunding": 1}, versions, versions[-1]).encode()
+    watch.see(records, sources=("api", "page"), faults=[Fault(path="/apprenticeships/st9001", status=200, body=page)])
+    build(watch, folder)
+    said = BeautifulSoup((folder / "standards/ST9001/index.html").read_bytes(), "lxml").select_one("header .inset")
+    assert said is not None
+    assert "Maximum funding of version 1.2" in said.get_text()
+    assert "the standard’s web page says “1”" in said.get_text()
+    assert "The sources disagree" in (folder / "index.html").read_text(encoding="utf-8")
+    watch.see(records, sources=("api", "page"))
+    build(watch, folder)
+    assert "The sources disagree" not in (folder / "standards/ST9001/index.html").read_text(encoding="utf-8")
