@@ -7,6 +7,7 @@ import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ class Watch:
         run = self._latest = self._run(sources, only, at)
         self._address = address
         with closing(self._site()) as site, self.open() as db:
-            start_run(
+            began = start_run(
                 db,
                 run_id=run.run_id,
                 observed_at=run.observed_at,
@@ -125,6 +126,7 @@ class Watch:
                 sources=run.sources,
                 only=run.only,
             )
+            run = self._latest = replace(run, observed_at=began)
             for source, capture in (("api", capture_api), ("page", capture_pages), ("occupation", capture_occupations)):
                 if source in sources:
                     self.captured[source] = capture(db, site, run, no_progress)

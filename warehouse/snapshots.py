@@ -6,9 +6,9 @@ new (pipelines.snapshots).
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -97,6 +97,7 @@ class Observed:
     stale: pl.DataFrame
 
 
+_SAME_DAY: Final = timedelta(hours=12)
 CHECKED_SCHEMA = {
     "reference": pl.String(),
     "version": pl.String(),
@@ -142,13 +143,16 @@ def covered(db: Warehouse, batch: Batch, references: Collection[str]) -> set[str
 
 
 def known_before(db: Warehouse, batch: Batch) -> set[tuple[str, str]]:
-    """The versions that any source had shown, or this one had been asked for, before this batch's run."""
+    """The versions that any source had shown before this batch's day, or this one had been asked for before its run.
+
+    What another source showed first on the same day is the same news: it is told once, with both sources.
+    """
     rows = db.rows(
         """
         SELECT reference, version FROM watched_versions WHERE first_seen_at < ?
         UNION SELECT reference, version FROM captures
         WHERE source = ? AND captured_at < ? AND reference IS NOT NULL AND version IS NOT NULL""",
-        [batch.observed_at, batch.source, batch.observed_at],
+        [batch.observed_at - _SAME_DAY, batch.source, batch.observed_at],
     )
     return {(row["reference"], row["version"]) for row in rows}
 

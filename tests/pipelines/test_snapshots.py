@@ -1,6 +1,7 @@
 """From captures to snapshots: what is new, checked, stale, missing, back, or held back."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +28,23 @@ def test_a_second_look_at_an_unmoved_site_writes_only_that_it_was_checked(watch:
     assert [watch.rows(f"SELECT count(*) AS n FROM {table}") for table in tables] == before
     assert sorted(path.stat().st_size for path in (watch.data / "evidence").iterdir()) == packs
     assert watch.rows("SELECT DISTINCT last_checked_at FROM watched_versions") == [{"last_checked_at": night(2)}]
+
+
+def test_a_page_read_an_hour_after_the_array_tells_the_same_news(watch: Watch) -> None:
+    one, two = sample("ST9002 1.1"), sample("ST9002 1.1", "ST9002 2.0")
+    watch.see(one, sources=("api", "page"))
+    watch.see(two, at=night(2))
+    watch.see(two, sources=("page",), at=night(2) + timedelta(hours=1))
+    announced = watch.rows("SELECT sources FROM changes WHERE event = 'version_announced'")
+    assert announced == [{"sources": ["api", "page"]}]
+
+
+def test_a_page_first_read_days_after_the_array_showed_its_version_is_no_news(watch: Watch) -> None:
+    one, two = sample("ST9002 1.1"), sample("ST9002 1.1", "ST9002 2.0")
+    watch.see(one, sources=("api", "page"))
+    watch.see(two, at=night(2))
+    assert watch.see(two, sources=("page",), at=night(4)) == []
+    assert watch.rows("SELECT DISTINCT sources FROM changes WHERE event = 'version_announced'") == [{"sources": ["api"]}]
 
 
 def test_an_attribute_change_does_not_copy_the_content(watch: Watch) -> None:
