@@ -58,12 +58,12 @@ def test_a_sound_folder_is_found_sound(watch: Watch) -> None:
 
 def test_a_flipped_byte_is_found_and_named(watch: Watch) -> None:
     watch.see(sample("ST9001 1.2"))
-    (pack,) = (watch.data / "evidence").iterdir()
+    (pack,) = (watch.data / "evidence").glob("*.pack")
+    (row,) = watch.rows("SELECT e.* FROM evidence e JOIN snapshots ON sha256 = evidence_sha256")
     body = bytearray(pack.read_bytes())
-    body[-10] ^= 1
+    body[row["offset_bytes"] + row["stored_bytes"] - 10] ^= 1
     pack.write_bytes(body)
     (wrong,) = [verdict for verdict in verdicts(watch) if verdict.wrong]
-    (row,) = watch.rows("SELECT sha256 FROM evidence")
     assert row["sha256"] in wrong.wrong[0]
     with pytest.raises(EvidenceError):
         explained(watch, "K1")

@@ -104,9 +104,9 @@ def test_a_run_has_a_pack_of_its_own(tmp_path: Path) -> None:
 
 def test_a_pack_explains_itself(tmp_path: Path) -> None:
     bodies = [RECORD, b"", b"x" * 100]
-    write_pack(tmp_path, "run", bodies[:2])
-    write_pack(tmp_path, "run", bodies[2:])
-    due = [({"sha256": sha256(body), "size_bytes": len(body)}, body) for body in bodies]
+    rows = write_pack(tmp_path, "run", bodies[:2]) + write_pack(tmp_path, "run", bodies[2:])
+    told = ("sha256", "run_id", "size_bytes", "stored_bytes")
+    due = [({name: row[name] for name in told}, body) for row, body in zip(rows, bodies, strict=True)]
     assert list(explained((tmp_path / "run.pack").read_bytes())) == due
 
 
