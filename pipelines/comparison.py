@@ -4,11 +4,11 @@ Belongs here: fetching both sides' evidence, reading it with one parser, and joi
 and several nights tell of one change. Not here: comparing (pipelines.changes) or SQL (warehouse.changes).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pipelines.changes.crosswalk import crosswalk
 from pipelines.changes.lifecycle import Step, compare_standard
@@ -63,6 +63,26 @@ def find_changes(db: Warehouse, run: Run) -> list[dict[str, Any]]:
     return every
 
 
+class Records(Protocol):
+    """Records by evidence."""
+
+    def record(self, reference: str, version: str | None, evidence: str | None) -> Record | None:
+        """The record under the name its snapshot goes by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """What a look is compared against: the `versions` its source shows, in order, and what is known of each standard and version.
+
+    The warehouse tells it on every night; a backfill keeps it from night to night.
+    """
+
+    versions: Sequence[Published]
+    is_new_standard: Callable[[str], bool]
+    versions_left: Callable[[str], int]
+    told: Callable[[str, str], Sequence[Mapping[str, Any]]]
+
+
 class _Records:
     """Records by evidence, read once each by today's parser."""
 
@@ -91,29 +111,20 @@ def _look(db: Warehouse, run: Run, source: str, look: Sequence[Pending]) -> Foun
     seen_at = look[0].detected_at
     versions = published_versions(db, source, {item.reference for item in look}, seen_at)
     news = [item for item in look if not item.is_baseline]
-    pairs = list(_pairs(versions, look))
+    pairs = list(neighbours(versions, look))
     addresses = {address for item in news for address in (item.before_evidence, item.after_evidence) if address}
     addresses |= {version.evidence_sha256 for pair in pairs for version in pair}
-    previous = {item.transition_id: previous_version(versions, item.reference, item.version) for item in news}
-    addresses |= {version.evidence_sha256 for version in previous.values() if version}
+    previous = [previous_version(versions, item.reference, item.version) for item in news]
+    addresses |= {version.evidence_sha256 for version in previous if version}
     records = _Records(db, source, bodies(db, run.evidence, addresses))
-    changes: list[dict[str, Any]] = []
-    also: list[tuple[str, str]] = []
-    for reference, group in groupby(news, key=lambda item: item.reference):
-        items = {item.version: item for item in group}
-        found = compare_standard(
-            reference,
-            [_step(item, previous[item.transition_id], records) for item in items.values()],
-            is_new_standard=not versions_seen(db, reference, seen_at),
-            versions_left=versions_left(db, reference, seen_at),
-        )
-        for version, told in groupby(found, key=lambda change: change.version):
-            for change_id, row in _rows(list(told), items[version], times_told(db, reference, version)):
-                if row is None:
-                    also.append((change_id, source))
-                else:
-                    changes.append(row)
-    crosswalks = [row for pair in pairs for row in _crosswalk(*pair, records)]
+    background = Background(
+        versions=versions,
+        is_new_standard=lambda reference: not versions_seen(db, reference, seen_at),
+        versions_left=lambda reference: versions_left(db, reference, seen_at),
+        told=lambda reference, version: times_told(db, reference, version),
+    )
+    changes, also = told_by(look, background, records)
+    crosswalks = [row for pair in pairs for row in crosswalk_rows(*pair, records)]
     is_told = run.alerts == "always" or (run.alerts == "live" and not any(item.is_replay for item in look))
     alerts = [standard_alert(row["reference"], row["detected_at"]) for row in changes]
     alerts += [welcome_alert(seen_at)] if len(news) < len(look) else []
@@ -126,7 +137,29 @@ def _look(db: Warehouse, run: Run, source: str, look: Sequence[Pending]) -> Foun
     )
 
 
-def _step(item: Pending, previous: Published | None, records: _Records) -> Step:
+def told_by(look: Sequence[Pending], background: Background, records: Records) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """The changes a look holds that nobody has told yet, and those that another source has told, each with the source that shows it too."""
+    news = [item for item in look if not item.is_baseline]
+    changes: list[dict[str, Any]] = []
+    also: list[tuple[str, str]] = []
+    for reference, group in groupby(news, key=lambda item: item.reference):
+        items = {item.version: item for item in group}
+        found = compare_standard(
+            reference,
+            [_step(item, previous_version(background.versions, reference, item.version), records) for item in items.values()],
+            is_new_standard=background.is_new_standard(reference),
+            versions_left=background.versions_left(reference),
+        )
+        for version, told in groupby(found, key=lambda change: change.version):
+            for change_id, row in _rows(list(told), items[version], background.told(reference, version)):
+                if row is None:
+                    also.append((change_id, items[version].source))
+                else:
+                    changes.append(row)
+    return changes, also
+
+
+def _step(item: Pending, previous: Published | None, records: Records) -> Step:
     return Step(
         kind=item.kind,
         version=item.version,
@@ -136,7 +169,7 @@ def _step(item: Pending, previous: Published | None, records: _Records) -> Step:
     )
 
 
-def _pairs(versions: Sequence[Published], look: Sequence[Pending]) -> Iterator[tuple[Published, Published]]:
+def neighbours(versions: Sequence[Published], look: Sequence[Pending]) -> Iterator[tuple[Published, Published]]:
     """Neighbouring versions of which one appeared, or teaches something else now. The API tells all versions; a page only some."""
     moved = {(item.reference, item.version) for item in look if item.after_evidence and item.is_other_content and item.source == "api"}
     for older, newer in pairwise(versions):
@@ -144,7 +177,8 @@ def _pairs(versions: Sequence[Published], look: Sequence[Pending]) -> Iterator[t
             yield older, newer
 
 
-def _crosswalk(older: Published, newer: Published, records: _Records) -> Iterator[dict[str, Any]]:
+def crosswalk_rows(older: Published, newer: Published, records: Records) -> Iterator[dict[str, Any]]:
+    """What became of each item from one version to the next, as rows."""
     before = records.record(older.reference, older.version, older.evidence_sha256)
     after = records.record(newer.reference, newer.version, newer.evidence_sha256)
     if before and after:
@@ -163,7 +197,7 @@ def _crosswalk(older: Published, newer: Published, records: _Records) -> Iterato
             }
 
 
-def _rows(changes: Sequence[Change], item: Pending, told: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def _rows(changes: Sequence[Change], item: Pending, told: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """Each change with its id; the row is None where another source has told it already."""
     ids = {row["change_id"] for row in told}
     for change in changes:

@@ -4,8 +4,10 @@ Belongs here: deciding, for every version in a batch, whether it was checked, ch
 back. Not here: comparing two records (pipelines.changes) or SQL (warehouse.snapshots).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -79,6 +81,48 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the bytes of one version say: a record, or the rule by which they are refused and why."""
+
+    shown: Shown
+    record: Record | None = None
+    findings: tuple[Finding, ...] = ()
+    refused: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One source's look at its versions: `said` of those that are not as they were known, `same` are those that are.
+
+    `examined` versions were looked at with `asked` requests, of which `failed` gave no body; `absent` proved not to be there.
+    """
+
+    batch: Batch
+    said: Sequence[Said]
+    same: Sequence[Shown]
+    examined: int
+    asked: int
+    failed: Sequence[Mapping[str, Any]]
+    absent: Set[Key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a source stood before a look; what is seldom asked is a question, so that only who needs it pays for it.
+
+    The warehouse tells it on every night; a backfill keeps it from night to night.
+    """
+
+    known: Mapping[Key, Known]
+    approved: Set[str]
+    incidents: Mapping[tuple[str, str | None], str]
+    covered: Callable[[Set[str]], Set[str]]
+    seen_before: Callable[[], Set[Key]]
+    is_told_elsewhere: Callable[[Key], bool]
+    records: Callable[[Sequence[Known]], Mapping[Key, Record]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
     """A record that could be read, as the snapshot it would be."""
 
@@ -133,20 +177,36 @@ def _take(db: Warehouse, run: Run, batch: Batch, progress: Progress) -> Counts:
     unchanged = {(entry.reference, entry.version) for entry in same}
     others = [entry for entry in every if (entry.reference, entry.version) not in unchanged]
     stored = bodies(db, run.evidence, {entry.evidence_sha256 for entry in others})
-    read: list[_Read] = []
-    held: list[_Held] = []
+    said: list[Said] = []
     for done, entry in enumerate(others, 1):
         try:
             reading = source.parse(stored[entry.evidence_sha256])
             record = identify(db, batch.source, entry, reading.record)
         except ParseError as error:
-            held.append(_Held(shown=entry, rule=error.rule, reason=str(error)))
+            said.append(Said(shown=entry, refused=(error.rule, str(error))))
         else:
-            read.append(_Read(shown=entry, snapshot=_snapshot(batch, entry, record, source.parser_version), findings=reading.findings))
+            said.append(Said(shown=entry, record=record, findings=reading.findings))
         progress(f"reading {batch.source}", done, len(others))
     failed = failed_captures(db, batch)
-    judged = _judge(db, run, batch, read, held, known, examined=len(every), failed=failed)
-    observed = _decide(db, batch, known, same, judged, failed)
+    look = Look(
+        batch=batch,
+        said=said,
+        same=same,
+        examined=len(every),
+        asked=asked_count(db, batch),
+        failed=failed,
+        absent=_not_there(batch, known, every, failed, unplaced_references(db, batch.run_id, batch.source)),
+    )
+    standing = Standing(
+        known=known,
+        approved=approved_ids(db, batch.source),
+        incidents={(row["rule"], row["subject"]): row["incident_id"] for row in open_incidents(db, batch.source)},
+        covered=lambda references: covered(db, batch, references),
+        seen_before=lambda: known_before(db, batch),
+        is_told_elsewhere=lambda key: told_elsewhere(db, batch.source, *key),
+        records=lambda versions: _records(db, run, batch.source, versions),
+    )
+    observed = observe(look, standing, unfit(item for item in map(snapshot_of, repeat(batch), said) if item))
     write_observed(db, batch, observed, source.parser_version)
     return Counts(
         checked=len(observed.checked),
@@ -155,6 +215,39 @@ def _take(db: Warehouse, run: Run, batch: Batch, progress: Progress) -> Counts:
         missing=len(observed.missing),
         findings=len(observed.findings),
     )
+
+
+def _not_there(
+    batch: Batch, known: Mapping[Key, Known], every: Sequence[Shown], failed: Iterable[Mapping[str, Any]], unplaced: Set[str | None]
+) -> Set[Key]:
+    """The versions a batch proves absent: not in a complete array, or whose page answered that there is none.
+
+    A record that could not be placed is one of the versions that else would count as absent.
+    """
+    if batch.is_complete:
+        absent = known.keys() - {(entry.reference, entry.version) for entry in every}
+    else:
+        absent = known.keys() & {(row["reference"], row["version"]) for row in failed if row["outcome"] == "gone"}
+    return {key for key in absent if not {key[0], None} & unplaced}
+
+
+def _records(db: Warehouse, run: Run, source: str, versions: Sequence[Known]) -> dict[Key, Record]:
+    """What some versions told before, as today's parser reads it; what it refuses is left out."""
+    stored = bodies(db, run.evidence, {version.evidence_sha256 for version in versions})
+    found = {}
+    for version in versions:
+        with suppress(ParseError):
+            found[version.reference, version.version] = SOURCES[source].parse(stored[version.evidence_sha256]).record
+    return found
+
+
+def observe(look: Look, standing: Standing, unfit: Mapping[str, str]) -> Observed:
+    """Everything a look says: what is good, new, changed, missing or back, and what is held and why.
+
+    `unfit` tells by record_id what does not fit the tables.
+    """
+    judged = _judge(look, standing, unfit)
+    return _decide(look, standing, judged)
 
 
 def _is_unchanged(entry: Shown, known: Known | None, parser_version: str) -> bool:
@@ -196,23 +289,26 @@ def _version_by_facts(rivals: Sequence[Mapping[str, Any]], entry: Shown, record:
     return best[0]
 
 
-def _snapshot(batch: Batch, entry: Shown, record: Record, parser_version: str) -> Snapshot:
+def snapshot_of(batch: Batch, said: Said) -> Snapshot | None:
+    """The snapshot that a record would be; None where the bytes were refused."""
+    if said.record is None:
+        return None
     return Snapshot(
         source=batch.source,
-        record=record,
+        record=said.record,
         seen_from_at=batch.observed_at,
         run_id=batch.run_id,
-        evidence_sha256=entry.evidence_sha256,
-        parser_version=parser_version,
+        evidence_sha256=said.shown.evidence_sha256,
+        parser_version=SOURCES[batch.source].parser_version,
     )
 
 
-def gate(read: Sequence[_Read]) -> tuple[list[_Read], list[_Held]]:
-    """Validate all rows at once against their models; the records that do not fit are held, the rest goes on."""
+def unfit(snapshots: Iterable[Snapshot]) -> dict[str, str]:
+    """Validate all rows at once against their models: by record_id, why a record does not fit."""
+    every = list(snapshots)
     reasons: dict[str, str] = {}
-    frames = [(SNAPSHOTS, snapshot_frame(item.snapshot for item in read))]
-    contents = {item.snapshot.record.content.content_id: item.snapshot.record.content for item in read}
-    frames += content_frames(contents.values())
+    frames = [(SNAPSHOTS, snapshot_frame(every))]
+    frames += content_frames({item.record.content.content_id: item.record.content for item in every}.values())
     for table, rows in frames:
         try:
             table.model.validate(rows, lazy=True)
@@ -221,12 +317,10 @@ def gate(read: Sequence[_Read]) -> tuple[list[_Read], list[_Held]]:
                 row = rows.row(case["index"], named=True)
                 address = row[table.key[0]]
                 reasons.setdefault(address, f"{table.name}.{case['column']}: {str(case['failure_case'])[:80]!r} fails {case['check']}.")
-
-    def reason(item: _Read) -> str | None:
-        return reasons.get(item.snapshot.snapshot_id) or reasons.get(item.snapshot.record.content.content_id)
-
-    good = [item for item in read if not reason(item)]
-    return good, [_Held(shown=item.shown, rule="G-SCHEMA", reason=why) for item in read if (why := reason(item))]
+    if not reasons:
+        return {}
+    told = {item.record.record_id: reasons.get(item.snapshot_id) or reasons.get(item.record.content.content_id) for item in every}
+    return {record_id: why for record_id, why in told.items() if why}
 
 
 def suspect(
@@ -261,25 +355,23 @@ def _suspicion(source: str, known: Known, record: Record) -> tuple[str, str] | N
     return None
 
 
-def _judge(
-    db: Warehouse,
-    run: Run,
-    batch: Batch,
-    read: Sequence[_Read],
-    unreadable: Sequence[_Held],
-    known: Mapping[Key, Known],
-    *,
-    examined: int,
-    failed: Sequence[Mapping[str, Any]],
-) -> _Judged:
+def _judge(look: Look, standing: Standing, unfit: Mapping[str, str]) -> _Judged:
     """Tell good records from bad ones, and what one fault of the source explains from what is wrong with one record."""
-    fitting, refused = gate(read)
-    approved = approved_ids(db, batch.source)
-    names = _lost(db, run, batch, fitting, known)
-    open_ids = {(row["rule"], row["subject"]): row["incident_id"] for row in open_incidents(db, batch.source)}
+    batch, known, approved, examined, failed = look.batch, standing.known, standing.approved, look.examined, look.failed
+    fitting, bad = [], []
+    for said in look.said:
+        snapshot = snapshot_of(batch, said)
+        if snapshot is None:
+            rule, reason = said.refused or ("", "")
+            bad.append(_Held(shown=said.shown, rule=rule, reason=reason))
+        elif snapshot.record.record_id in unfit:
+            bad.append(_Held(shown=said.shown, rule="G-SCHEMA", reason=unfit[snapshot.record.record_id]))
+        else:
+            fitting.append(_Read(shown=said.shown, snapshot=snapshot, findings=said.findings))
+    names = _lost(fitting, standing)
 
     def incident(met: Met) -> dict[str, Any]:
-        known_as = open_ids.get((met.rule, met.subject))
+        known_as = standing.incidents.get((met.rule, met.subject))
         ident = known_as or digest([batch.source, met.rule, met.subject, batch.observed_at.isoformat()])
         return {"incident_id": ident} | {name: getattr(met, name) for name in Met.__slots__}
 
@@ -289,9 +381,7 @@ def _judge(
     gone = {row["subject"] for row in lost}
     robbed = [item for item in fitting if gone & set(names.get(item.key, ()))]
     good, suspicious, released = suspect(batch, [item for item in fitting if item not in robbed], known, approved)
-    bad = [*unreadable, *refused]
-    asked = asked_count(db, batch)
-    down = source_down(batch.source, [Failure(rule=row["rule"], reason=row["reason"], url=row["url"]) for row in failed], asked)
+    down = source_down(batch.source, [Failure(rule=row["rule"], reason=row["reason"], url=row["url"]) for row in failed], look.asked)
     layout = layout_changed(
         batch.source, [Failure(rule=item.rule, reason=item.reason, url=item.shown.url) for item in (*bad, *suspicious)], examined
     )
@@ -308,30 +398,22 @@ def _judge(
         quarantine=tuple(_lost_row(batch, row, next(item for item in robbed if row["subject"] in names[item.key])) for row in lost),
         released=(*released, *(row["incident_id"] for row in let_through)),
         incidents=(*lost, *(incident(met) for met in (down, layout) if met)),
-        examined={rule: asked if rule == "S-SOURCE-DOWN" else examined for rule in INCIDENT_RULES},
+        examined={rule: look.asked if rule == "S-SOURCE-DOWN" else examined for rule in INCIDENT_RULES},
     )
 
 
-def _lost(db: Warehouse, run: Run, batch: Batch, read: Sequence[_Read], known: Mapping[Key, Known]) -> dict[Key, tuple[str, ...]]:
+def _lost(read: Sequence[_Read], standing: Standing) -> dict[Key, tuple[str, ...]]:
     """What each changed record told before and tells no more; nothing where too few changed to matter."""
+    known = standing.known
     moved = [item for item in read if item.key in known and not _is_same_record(item, known[item.key])]
     if len(moved) < MANY:
         return {}
-    source = SOURCES[batch.source]
-    stored = bodies(db, run.evidence, {known[item.key].evidence_sha256 for item in moved})
-    found = {}
-    for item in moved:
-        try:
-            before = source.parse(stored[known[item.key].evidence_sha256]).record
-        except ParseError:
-            continue
-        found[item.key] = lost_fields(before, item.snapshot.record)
-    return found
+    before = standing.records([known[item.key] for item in moved])
+    return {item.key: lost_fields(before[item.key], item.snapshot.record) for item in moved if item.key in before}
 
 
-def _decide(
-    db: Warehouse, batch: Batch, known: Mapping[Key, Known], same: Sequence[Shown], judged: _Judged, failed: Sequence[Mapping[str, Any]]
-) -> Observed:
+def _decide(look: Look, standing: Standing, judged: _Judged) -> Observed:
+    batch, known, same = look.batch, standing.known, look.same
     by_key: dict[Key, _Read] = {}
     for item in judged.good:
         by_key.setdefault(item.key, item)
@@ -344,12 +426,8 @@ def _decide(
     is_down = any(row["rule"] == "S-SOURCE-DOWN" for row in judged.incidents)
     again = [item for key, item in by_key.items() if _is_same_record(item, known.get(key))]
     fresh = [item for key, item in by_key.items() if not _is_same_record(item, known.get(key))]
-    here = by_key.keys() | {(s.reference, s.version) for s in same} | {(h.shown.reference, h.shown.version) for h in out}
     # Pages that are gone by the hundred have moved; no version is missing for that.
-    absent = {} if is_down else _absent(batch, known, here, failed)
-    # A record that could not be placed is one of the versions that else would count as absent.
-    unplaced = unplaced_references(db, batch.run_id, batch.source)
-    absent = {key: version for key, version in absent.items() if not {key[0], None} & unplaced}
+    absent = {} if is_down else _absent(look, known, by_key.keys())
     renamed = _renamed(fresh, known, absent)
     gone = {key: version for key, version in absent.items() if version.absences + 1 >= ABSENCES_UNTIL_MISSING or key in renamed.values()}
     return Observed(
@@ -361,7 +439,7 @@ def _decide(
         ),
         absent=tuple(version for key, version in absent.items() if key not in gone),
         missing=tuple(gone.values()),
-        transitions=tuple(_transitions(db, batch, known, fresh, renamed, gone)),
+        transitions=tuple(_transitions(batch, standing, fresh, renamed, gone)),
         quarantine=(*judged.quarantine, *(_quarantine_row(batch, item) for item in (*judged.held, *twice))),
         released=judged.released,
         findings=tuple(
@@ -371,7 +449,7 @@ def _decide(
         ),
         incidents=judged.incidents,
         examined=judged.examined,
-        stale=_stale(batch, known, out, failed),
+        stale=_stale(batch, known, out, look.failed),
     )
 
 
@@ -397,13 +475,14 @@ def oddities(record: Record) -> Iterator[Finding]:
             yield Finding(rule="G-PLACEHOLDER", message=ksb.code)
 
 
-def _absent(batch: Batch, known: Mapping[Key, Known], here: Set[Key], failed: Iterable[Mapping[str, Any]]) -> dict[Key, Known]:
-    """The versions this batch proves absent: not in a complete array, or whose page answered that there is none."""
-    if batch.is_complete:
-        missing = known.keys() - here
-    else:
-        missing = known.keys() & {(row["reference"], row["version"]) for row in failed if row["outcome"] == "gone"}
-    return {key: known[key] for key in sorted(missing) if not known[key].is_missing and (batch.only is None or key[0] in batch.only)}
+def _absent(look: Look, known: Mapping[Key, Known], here: Set[Key]) -> dict[Key, Known]:
+    """The versions that are absent and were not missing yet, where the look was meant for them."""
+    only = look.batch.only
+    return {
+        key: known[key]
+        for key in sorted((look.absent & known.keys()) - here)
+        if not known[key].is_missing and (only is None or key[0] in only)
+    }
 
 
 def _renamed(fresh: Sequence[_Read], known: Mapping[Key, Known], absent: Mapping[Key, Known]) -> dict[Key, Key]:
@@ -423,11 +502,12 @@ def _renamed(fresh: Sequence[_Read], known: Mapping[Key, Known], absent: Mapping
 
 
 def _transitions(
-    db: Warehouse, batch: Batch, known: Mapping[Key, Known], fresh: Sequence[_Read], renamed: Mapping[Key, Key], gone: Mapping[Key, Known]
+    batch: Batch, standing: Standing, fresh: Sequence[_Read], renamed: Mapping[Key, Key], gone: Mapping[Key, Known]
 ) -> Iterator[Transition]:
+    known = standing.known
     new = {item.key for item in fresh if item.key not in known and item.key not in renamed}
-    asked_before = covered(db, batch, {reference for reference, _ in new}) if new else set()
-    seen_before = known_before(db, batch) if new else set()
+    asked_before = standing.covered({reference for reference, _ in new}) if new else set()
+    seen_before = standing.seen_before() if new else set()
     for item in fresh:
         key, after = item.key, item.snapshot.snapshot_id
         if key in renamed:
@@ -437,7 +517,7 @@ def _transitions(
         else:
             yield _transition(batch, key, "returned" if known[key].is_missing else "changed", known[key].snapshot_id, after)
     for key, version in gone.items():
-        if key not in renamed.values() and not told_elsewhere(db, batch.source, *key):
+        if key not in renamed.values() and not standing.is_told_elsewhere(key):
             yield _transition(batch, key, "missing", version.snapshot_id, None)
 
 
