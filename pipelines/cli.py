@@ -231,6 +231,45 @@ def show_diff(
         terminal.show_diff(found, everything=everything)
 
 
+@app.command("backfill")
+def fill_in(
+    data: Data = None,
+    git: Annotated[
+        Path | None, typer.Option("--git", help="A git repository with one JSON file per version, committed nightly.", show_default=False)
+    ] = None,
+    jsonl: Annotated[
+        Path | None,
+        typer.Option("--jsonl", help="A replay file: {seq, op, committed, file, record} on each line; plain or .xz.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fill an empty data folder with the nights somebody else kept; the daily run goes on from there. Nobody is told of the past."""
+    from pipelines.backfill import backfill
+    from scrapers.history import HistoryError, Replay, Repository
+
+    if (git is None) == (jsonl is None):
+        raise typer.BadParameter("Name a repository with --git, or a replay file with --jsonl.")
+    with _plain_errors():
+        folder = _settings(data=data).data
+        try:
+            with only_writer(folder), terminal.progress_bars(quiet=as_json) as progress:
+                history = Repository(git) if git else Replay(jsonl or Path())
+                with open_warehouse(folder) as db:
+                    done = backfill(db, folder / "evidence", history, progress, _now)
+                    publish(db, folder)
+                    counts = done.as_dict() | read.tally(db)
+        except HistoryError as error:
+            raise WarehouseError(str(error)) from error
+    if as_json:
+        terminal.print_json(counts)
+    else:
+        terminal.show_backfill(counts, folder)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 quarantine_app = typer.Typer(help="Records held back: look at them, let one through, or turn it down.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
 Held = Annotated[str, typer.Argument(help="The id, or its beginning, as `quarantine list` shows it.", metavar="ID")]

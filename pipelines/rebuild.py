@@ -7,9 +7,11 @@ decided by the same code as on the night itself.
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from pipelines.backfill import restore_nights
 from pipelines.comparison import find_changes
 from pipelines.conflicts import find_conflicts
 from pipelines.run import Progress, Run
@@ -37,14 +39,21 @@ def rebuild(db: Warehouse, data: Path, progress: Progress) -> int:
         raise WarehouseError(f"{evidence} holds no journal, so there is nothing to rebuild from.")
     db.append(EVIDENCE, list({row["sha256"]: row for row in scan_packs(evidence)}.values()))
     runs: dict[str, Run] = {}
-    for done, entry in enumerate(told, 1):
-        _replay(db, data, runs, entry)
-        progress("journal", done, len(told))
+    done = backfilled = 0
+    for is_backfill, group in groupby(told, key=lambda entry: entry["kind"] == "backfilled"):
+        every = list(group)
+        if is_backfill:
+            restore_nights(db, evidence, every)
+            backfilled += len(every)
+        for entry in () if is_backfill else every:
+            _replay(db, data, runs, entry)
+            done += 1
+            progress("journal", done + backfilled, len(told))
     for run in list(runs.values())[-1:]:
         # What a run that died had seen was never told; it is news yet.
         find_changes(db, replace(run, alerts="live"))
     db.append(JOURNAL, [{"number": told[-1]["number"], "entry": ""}])
-    return len(runs)
+    return backfilled + len(runs)
 
 
 def _replay(db: Warehouse, data: Path, runs: dict[str, Run], entry: Mapping[str, Any]) -> None:

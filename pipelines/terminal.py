@@ -61,6 +61,21 @@ def _no_progress(what: str, done: int, total: int) -> None:
     """For --json: standard output is the answer and nothing else."""
 
 
+def show_backfill(counts: dict[str, Any], folder: Path) -> None:
+    """What a backfill did: noise against change."""
+    if not counts["nights"]:
+        console.print("There was no night that is not known already.")
+        return
+    console.print(
+        Text(
+            f"{counts['nights']:,} nights of {counts['commits']:,} commits: {counts['moved']:,} files moved, of which {counts['noise']:,} said what "
+            f"they said before. {counts['new_snapshots']:,} snapshots, {counts['new_changes']:,} changes, {counts['missing']:,} versions gone missing, "
+            f"{counts['held']:,} records held back. Now {counts['versions']:,} versions of {counts['standards']:,} standards are known in {folder}."
+        ),
+        soft_wrap=True,
+    )
+
+
 def show_outcome(run_row: dict[str, Any], found: list[dict[str, Any]], folder: Path) -> None:
     """How a run ended, in counts, with its changes and where the database is."""
     counts = run_row["counts"]

@@ -211,6 +211,19 @@ def split(body: bytes) -> tuple[tuple[Entry, ...], tuple[Finding, ...], tuple[Un
     return tuple(entries.values()), tuple(findings), tuple(unplaced)
 
 
+def single(body: bytes, key: str) -> tuple[Entry, bool]:
+    """One record that stands alone, as `split` would keep it, and whether it has a key.
+
+    Raises ParseError (P-NOT-JSON, P-NOT-A-STANDARD, P-BAD-VALUE).
+    """
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ParseError("P-NOT-JSON", f"It begins {_beginning(body)}: {error}") from error
+    _drop_contacts(raw)
+    return _entry(raw), isinstance(raw, dict) and key in raw
+
+
 def evidence(body: bytes) -> bytes:
     """A record's bytes as they are kept today: those of an earlier day may have been kept otherwise."""
     raw = orjson.loads(body)

@@ -95,21 +95,8 @@ def start_run(
     known = db.rows("SELECT observed_at FROM runs WHERE run_id = ?", [run_id])
     if known:
         return cast(datetime, known[0]["observed_at"])
-    if not is_known(db):
-        raise WarehouseError(
-            f"{db.journal_folder} holds a history that this warehouse does not know. `standards-watch rebuild` makes it again from there; "
-            "to begin anew, name another data folder with --data."
-        )
-    flush(db)
-    latest = db.rows("SELECT max(observed_at) AS at FROM runs")[0]["at"]
-    # The looks at one moment stand a microsecond apart, in the order they were taken.
-    is_same_moment = latest is not None and observed_at <= latest < observed_at + timedelta(seconds=1)
-    if latest and observed_at < latest and not is_same_moment:
-        raise WarehouseError(
-            f"A run cannot look back: {observed_at:%Y-%m-%d %H:%M:%S} is before {latest:%Y-%m-%d %H:%M:%S}, the last one here (both UTC). "
-            "Replay into another data folder (--data)."
-        )
-    observed_at = latest + timedelta(microseconds=1) if is_same_moment else observed_at
+    latest, is_same_moment = refuse_to_look_back(db, observed_at)
+    observed_at = latest + timedelta(microseconds=1) if latest and is_same_moment else observed_at
     row = {
         "run_id": run_id,
         "observed_at": observed_at,
@@ -137,6 +124,28 @@ def start_run(
         )
     flush(db)
     return observed_at
+
+
+def refuse_to_look_back(db: Warehouse, observed_at: datetime) -> tuple[datetime | None, bool]:
+    """The latest moment a run stands for, and whether it is this very moment.
+
+    Raises WarehouseError where it is later, or where the journal tells what this warehouse does not know.
+    """
+    if not is_known(db):
+        raise WarehouseError(
+            f"{db.journal_folder} holds a history that this warehouse does not know. `standards-watch rebuild` makes it again from there; "
+            "to begin anew, name another data folder with --data."
+        )
+    flush(db)
+    latest = db.rows("SELECT max(observed_at) AS at FROM runs")[0]["at"]
+    # The looks at one moment stand a microsecond apart, in the order they were taken.
+    is_same_moment = latest is not None and observed_at <= latest < observed_at + timedelta(seconds=1)
+    if latest and observed_at < latest and not is_same_moment:
+        raise WarehouseError(
+            f"A run cannot look back: {observed_at:%Y-%m-%d %H:%M:%S} is before {latest:%Y-%m-%d %H:%M:%S}, the last one here (both UTC). "
+            "Replay into another data folder (--data)."
+        )
+    return latest, is_same_moment
 
 
 def finish_run(db: Warehouse, run_id: str, *, finished_at: datetime, status: str, message: str | None) -> None:

@@ -9,7 +9,7 @@ Each line names the digest of the one before it: a line that was altered or take
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +25,16 @@ _TAIL_BYTES: Final = 1 << 20
 
 def note(db: Warehouse, kind: str, **told: Any) -> None:
     """Write an entry within the transaction of what it tells; `flush` brings it to the file. A replay tells nothing new."""
+    note_all(db, kind, [told])
+
+
+def note_all(db: Warehouse, kind: str, every: Sequence[Mapping[str, Any]]) -> None:
+    """Write entries of one kind, in their order, as `note` does."""
     if db.journal_folder is None:
         return
-    number = db.rows("SELECT coalesce(max(number), 0) + 1 AS next FROM journal")[0]["next"]
-    db.append(JOURNAL, [{"number": number, "entry": orjson.dumps({"kind": kind, "number": number} | told).decode()}])
+    first = db.rows("SELECT coalesce(max(number), 0) + 1 AS next FROM journal")[0]["next"]
+    numbered = [{"kind": kind, "number": number} | dict(told) for number, told in enumerate(every, first)]
+    db.append(JOURNAL, [{"number": entry["number"], "entry": orjson.dumps(entry).decode()} for entry in numbered])
 
 
 def flush(db: Warehouse) -> None:

@@ -151,7 +151,7 @@ def known_before(db: Warehouse, batch: Batch) -> set[tuple[str, str]]:
         """
         SELECT reference, version FROM watched_versions WHERE first_seen_at < ?
         UNION SELECT reference, version FROM captures
-        WHERE source = ? AND captured_at < ? AND reference IS NOT NULL AND version IS NOT NULL""",
+        WHERE source = ? AND source <> 'api' AND captured_at < ? AND reference IS NOT NULL AND version IS NOT NULL""",
         [batch.observed_at - _SAME_DAY, batch.source, batch.observed_at],
     )
     return {(row["reference"], row["version"]) for row in rows}

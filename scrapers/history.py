@@ -1,0 +1,376 @@
+"""History: what somebody kept of the public JSON night by night, as a git repository or a replay file.
+
+Belongs here: nights, the files that moved in each, and what one file says. Not here: what a night means
+(pipelines.backfill).
+The repository holds one JSON file per version, in any folder (ST0128_1.1.json). What counts of a night is how
+it ended: the tree of its last commit, along the longest line of commits that leads to HEAD.
+
+    HistoryError    the repository or the file cannot be read; the message says what to do
+"""
+
+import hashlib
+import lzma
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+import orjson
+
+from schemas.record import Record
+from schemas.rules import Finding
+from scrapers import api
+from scrapers.reading import ParseError
+
+# A job that writes thousands of files one by one takes hours; between two nights there is most of a day.
+_PAUSE: Final = timedelta(hours=6)
+_LONGEST_NIGHT: Final = timedelta(hours=12)
+_TOGETHER: Final = 200
+_NAME_RE: Final = re.compile(r"^((?:ST|FA|AU)\d{4})\s*(?:_\s*(.*?))?\s*\.json$", re.IGNORECASE)
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_FILE_MODES: Final = frozenset({"100644", "100755", "100664"})
+# These copies never lose a file when the publisher withdraws a version. Since 6 December 2025 every record the API serves has
+# this key: a file without it is one that was left behind.
+LIVE_KEY: Final = "shortAssessment"
+LIVE_SINCE: Final = datetime(2025, 12, 6, tzinfo=UTC).replace(tzinfo=None)
+
+_BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+
+_Commit = tuple[str, str, datetime]
+
+
+class HistoryError(Exception):
+    """Raised when a history cannot be read, from opening or reading it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A file that is another one than the night before; `blob` is None where it is gone."""
+
+    path: str
+    blob: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """One observation: when it ended (naive UTC), what it is called in its history, how many commits it took."""
+
+    at: datetime
+    name: str
+    commits: int
+
+
+class History(Protocol):
+    """Nights, oldest first, and the files of each."""
+
+    @property
+    def address(self) -> str:
+        """What it is called."""
+
+    @property
+    def nights(self) -> Sequence[Night]:
+        """Every night."""
+
+    def files(self, night: Night) -> tuple[Move, ...]:
+        """Every file there was at the end of a night."""
+
+    def moves(self, after: Night | None, nights: Sequence[Night]) -> Iterator[tuple[Move, ...]]:
+        """What moved in each of some nights that follow one another, the first of them on `after` or on nothing."""
+
+    def bodies(self) -> "Bodies":
+        """A way to the files' bytes."""
+
+
+class Bodies(Protocol):
+    """The bytes of files, one after the other."""
+
+    def __enter__(self) -> Self:
+        """Open it."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+
+    def read(self, blob: str) -> bytes:
+        """The bytes of one file. Raises HistoryError where there are none."""
+
+
+def is_record(path: str) -> bool:
+    """Whether a file is named as the record of a version is."""
+    return _NAME_RE.match(path.rsplit("/", 1)[-1]) is not None
+
+
+def named(path: str) -> tuple[str, str | None]:
+    """The standard a file is named after, and the version, where its name says one."""
+    match = _NAME_RE.match(path.rsplit("/", 1)[-1])
+    if match is None:
+        raise ValueError(path)
+    try:
+        version = api.version_number(match[2] or "")
+    except ParseError:
+        version = None
+    return match[1].upper(), version
+
+
+class Repository:
+    """A git repository, worked on or bare."""
+
+    def __init__(self, folder: Path) -> None:
+        if shutil.which("git") is None:
+            raise HistoryError("git was not found. Install it, or name a replay file with --jsonl.")
+        if not folder.is_dir():
+            raise HistoryError(f"{folder} is no folder. Name the folder of a git repository with --git.")
+        self.folder = folder.resolve()
+        self.address = f"git+{self.folder.as_uri()}"
+        self._trees: dict[str, str] = {}
+        self.nights = self._nights()
+
+    def _nights(self) -> list[Night]:
+        nights: list[Night] = []
+        first = last = _BEGINNING
+        for commit, tree, at in self._line():
+            moment = max(at, last)
+            if nights and moment - last <= _PAUSE and moment - first <= _LONGEST_NIGHT:
+                nights[-1] = Night(at=moment, name=commit, commits=nights[-1].commits + 1)
+            else:
+                first = moment
+                nights.append(Night(at=moment, name=commit, commits=1))
+            last = moment
+            self._trees[commit] = tree
+        self._trees = {night.name: self._trees[night.name] for night in nights}
+        return nights
+
+    def _line(self) -> list[_Commit]:
+        """The longest line of commits from the first to HEAD, oldest first; what was merged into it counts from the merge on.
+
+        Of a copy that merges its original now and then, that is the original's line with all its nights.
+        """
+        lines = self._git("log", "--topo-order", "--reverse", "--format=%H %T %at %ct %P", "HEAD").decode().splitlines()
+        told: dict[str, tuple[_Commit, str | None]] = {}
+        length: dict[str, int] = {}
+        last = None
+        for line in lines:
+            commit, tree, authored, committed, *parents = line.split()
+            # A commit that was moved keeps one of its two times.
+            at = datetime.fromtimestamp(min(int(authored), int(committed)), UTC).replace(tzinfo=None)
+            before = max((parent for parent in parents if parent in length), key=length.__getitem__, default=None)
+            length[commit] = 1 + (length[before] if before else 0)
+            told[commit] = ((commit, tree, at), before)
+            last = commit
+        line_back = []
+        while last:
+            entry, last = told[last]
+            line_back.append(entry)
+        return line_back[::-1]
+
+    def files(self, night: Night) -> tuple[Move, ...]:
+        """The tree of a night."""
+        return next(self.moves(None, [night]))
+
+    def moves(self, after: Night | None, nights: Sequence[Night]) -> Iterator[tuple[Move, ...]]:
+        """What moved, tree against tree."""
+        before = self._trees[after.name] if after else self._git("hash-object", "-t", "tree", "--stdin").decode().strip()
+        for start in range(0, len(nights), _TOGETHER):
+            trees = [before, *(self._trees[night.name] for night in nights[start : start + _TOGETHER])]
+            asked = [f"{old} {new}" for old, new in pairwise(trees)]
+            answer = self._git(
+                "-c", "core.quotePath=false", "diff-tree", "--stdin", "-r", "--raw", "--no-renames", "--no-abbrev", given=asked
+            )
+            found: list[list[Move]] = []
+            for line in answer.decode("utf-8", "surrogateescape").splitlines():
+                if not line.startswith(":"):
+                    found.append([])
+                    continue
+                facts, path = line.split("\t", 1)
+                _, mode, _, blob, _ = facts.split(" ")
+                if is_record(path):
+                    found[-1].append(Move(path=path, blob=blob if mode in _FILE_MODES else None))
+            yield from map(tuple, found)
+            before = trees[-1]
+
+    def bodies(self) -> "Bodies":
+        """Blobs, from a git process of its own."""
+        return _Blobs(self.folder)
+
+    def _git(self, *words: str, given: Sequence[str] = ()) -> bytes:
+        done = subprocess.run(
+            ["git", "-C", str(self.folder), *words],
+            input="".join(f"{line}\n" for line in given).encode(),
+            capture_output=True,
+            check=False,
+            env=_environment(),
+        )
+        if done.returncode:
+            raise HistoryError(f"git cannot read {self.folder}: {done.stderr.decode('utf-8', 'replace').strip()[:300]}")
+        return done.stdout
+
+
+class _Blobs:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        self._git = subprocess.Popen(
+            ["git", "-C", str(self._folder), "cat-file", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+        )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._git.communicate()
+
+    def read(self, blob: str) -> bytes:
+        """The bytes of a blob."""
+        if self._git.stdin is None or self._git.stdout is None:
+            raise HistoryError("git gives no blobs.")
+        self._git.stdin.write(blob.encode() + b"\n")
+        self._git.stdin.flush()
+        header = self._git.stdout.readline().split()
+        if len(header) != 3:
+            raise HistoryError(f"{self._folder} has no blob {blob}: fetch the whole history (git fetch --unshallow, without a filter).")
+        body = self._git.stdout.read(int(header[2]) + 1)
+        return body[:-1]
+
+
+def _environment() -> Mapping[str, str]:
+    # Nothing is fetched in passing, and nobody is asked for a password.
+    return os.environ | {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+
+class Replay:
+    """A replay file: one JSON line per file that moved, `{seq, op, committed, file, record}`, plain or .xz; `record` null = gone."""
+
+    def __init__(self, path: Path) -> None:
+        self.address = path.resolve().as_uri()
+        self._records: dict[str, Any] = {}
+        self._moves: dict[str, dict[str, str | None]] = {}
+        operations = self._operations(path)
+        nights: list[Night] = []
+        first = last = _BEGINNING
+        for number, operation in sorted(operations, key=lambda pair: pair[1]["seq"]):
+            moment = max(datetime.fromisoformat(operation["committed"]).astimezone(UTC).replace(tzinfo=None), last)
+            moves: dict[str, str | None] = {}
+            if nights and moment - last <= _PAUSE and moment - first <= _LONGEST_NIGHT:
+                before = nights.pop()
+                moves = self._moves.pop(before.name)
+                nights.append(Night(at=moment, name=moment.isoformat(), commits=before.commits + 1))
+            else:
+                first = moment
+                nights.append(Night(at=moment, name=moment.isoformat(), commits=1))
+            self._moves[nights[-1].name] = moves
+            last = moment
+            blob = None if operation["record"] is None else str(number)
+            if is_record(operation["file"]):
+                moves[operation["file"]] = blob
+                self._records[str(number)] = operation["record"]
+        self.nights = nights
+
+    @staticmethod
+    def _operations(path: Path) -> list[tuple[int, dict[str, Any]]]:
+        found = []
+        number = 0
+        try:
+            with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    operation = orjson.loads(line)
+                    if operation.keys() < {"seq", "committed", "file", "record"} or not isinstance(operation["file"], str):
+                        raise KeyError
+                    datetime.fromisoformat(operation["committed"])
+                    found.append((number, operation))
+        except (OSError, lzma.LZMAError, EOFError) as error:
+            raise HistoryError(f"{path} cannot be read: {error}") from error
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise HistoryError(f"Line {number} of {path} is no line of a replay: seq, committed, file and record are due.") from error
+        if not found:
+            raise HistoryError(f"{path} is empty.")
+        return found
+
+    def files(self, night: Night) -> tuple[Move, ...]:
+        """What the lines up to a night say last."""
+        files: dict[str, str | None] = {}
+        for earlier in self.nights[: self.nights.index(night) + 1]:
+            files |= self._moves[earlier.name]
+        return tuple(Move(path=path, blob=blob) for path, blob in files.items())
+
+    def moves(self, after: Night | None, nights: Sequence[Night]) -> Iterator[tuple[Move, ...]]:  # noqa: ARG002
+        """What the lines of each night say."""
+        for night in nights:
+            yield tuple(Move(path=path, blob=blob) for path, blob in self._moves[night.name].items())
+
+    def bodies(self) -> "Bodies":
+        """The records, as they were loaded."""
+        return _Lines(self._records)
+
+
+class _Lines:
+    def __init__(self, records: Mapping[str, Any]) -> None:
+        self._records = records
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing is open."""
+
+    def read(self, blob: str) -> bytes:
+        """A record as JSON."""
+        return orjson.dumps(self._records[blob])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """What one file says: the version it is of, and its record or why it has none.
+
+    `evidence` is the record as the API's are kept; empty where the file is no JSON, whose `address` is that of its bytes. `record` is
+    None where it is refused, or was handed out before under the same `record_id`.
+    """
+
+    blob: str
+    address: str
+    reference: str
+    version: str | None
+    created: str = ""
+    is_live: bool = True
+    evidence: bytes = b""
+    record_id: str | None = None
+    record: Record | None = None
+    findings: tuple[Finding, ...] = ()
+    refused: tuple[str, str] | None = None
+
+
+def read_file(path: str, blob: str, body: bytes) -> File:
+    """Read a file of a history as the API's record is read."""
+    reference, version = named(path)
+    try:
+        entry, is_live = api.single(body.removeprefix(_BYTE_ORDER_MARK), LIVE_KEY)
+    except ParseError as error:
+        return File(blob=blob, address=_sha256(body), reference=reference, version=version, refused=(error.rule, str(error)))
+    address = _sha256(entry.evidence)
+    if entry.reference != reference:
+        other = ParseError("G-ANOTHER-STANDARD", f"{path} holds {entry.reference}.")
+        return File(
+            blob=blob, address=address, reference=reference, version=version, evidence=entry.evidence, refused=(other.rule, str(other))
+        )
+    found = File(
+        blob=blob,
+        address=address,
+        reference=reference,
+        version=entry.version,
+        created=entry.created,
+        is_live=is_live,
+        evidence=entry.evidence,
+    )
+    try:
+        reading = api.parse(entry.evidence)
+    except ParseError as error:
+        return replace(found, refused=(error.rule, str(error)))
+    return replace(found, record_id=reading.record.record_id, record=reading.record, findings=reading.findings)
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
