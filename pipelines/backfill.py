@@ -433,7 +433,9 @@ class Past:
         self._checked = {
             _key(row): row["last_checked_at"] for row in start.watched if row["is_missing"] or row["absences"] or row["stale_since_at"]
         }
-        self._held = set(start.held)
+        self._held: dict[Key, list[str]] = {}
+        for row in start.held:
+            self._held.setdefault(_key(row), []).append(row["quarantine_id"])
         self._references = {key[0] for key in self._known} | {row["reference"] for row in start.elsewhere}
         self._seen_elsewhere = {_key(row) for row in start.elsewhere}
         self._told_elsewhere = {_key(row) for row in start.elsewhere if row["is_told"]}
@@ -463,7 +465,7 @@ class Past:
     def lose(self, key: Key, *, is_left: bool) -> None:
         """No file speaks for a version any more, or only one that was left behind."""
         self.absent.add(key)
-        self._held.discard(key)
+        self._held.pop(key, None)
         if is_left:
             self.left.add(key)
 
@@ -608,7 +610,7 @@ class Past:
             quarantine=waiting.quarantine,
             released=waiting.released,
             incidents=waiting.incidents,
-            still_held=sorted(self._held),
+            still_held=sorted(ident for idents in self._held.values() for ident in idents),
             told=waiting.told,
         )
         write_nights(self._db, SOURCE, nights)
@@ -651,10 +653,10 @@ class Past:
                 self._versions[key[0]].discard(key[1])
         for reference, number, reason in observed.stale.iter_rows():
             key = reference, number
-            self._held.add(key)
             if key in self._known:
                 self._stale[key] = (self._stale[key][0] if key in self._stale else at, reason)
                 self._checked.setdefault(key, self._at or at)
+        self._held |= {_key(row): [row["quarantine_id"]] for row in observed.quarantine if row["version"]}
         self._approved -= set(observed.released)
 
     def _know(self, key: Key, version: Known) -> None:
@@ -664,7 +666,7 @@ class Past:
         self._versions.setdefault(key[0], set()).add(key[1])
         self._stale.pop(key, None)
         self._checked.pop(key, None)
-        self._held.discard(key)
+        self._held.pop(key, None)
 
     def _watched(self, key: Key) -> dict[str, Any]:
         version = self._known[key]

@@ -306,7 +306,8 @@ def snapshot_of(batch: Batch, said: Said) -> Snapshot | None:
 def unfit(snapshots: Iterable[Snapshot]) -> dict[str, str]:
     """Validate all rows at once against their models: by record_id, why a record does not fit."""
     every = list(snapshots)
-    reasons: dict[str, str] = {}
+    records: dict[str, str] = {}
+    contents: dict[str, str] = {}
     frames = [(SNAPSHOTS, snapshot_frame(every))]
     frames += content_frames({item.record.content.content_id: item.record.content for item in every}.values())
     for table, rows in frames:
@@ -315,12 +316,16 @@ def unfit(snapshots: Iterable[Snapshot]) -> dict[str, str]:
         except pandera.errors.SchemaErrors as errors:
             for case in errors.failure_cases.iter_rows(named=True):
                 row = rows.row(case["index"], named=True)
-                address = row[table.key[0]]
-                reasons.setdefault(address, f"{table.name}.{case['column']}: {str(case['failure_case'])[:80]!r} fails {case['check']}.")
-    if not reasons:
-        return {}
-    told = {item.record.record_id: reasons.get(item.snapshot_id) or reasons.get(item.record.content.content_id) for item in every}
-    return {record_id: why for record_id, why in told.items() if why}
+                reason = f"{table.name}.{case['column']}: {str(case['failure_case'])[:80]!r} fails {case['check']}."
+                if table is SNAPSHOTS:
+                    records.setdefault(row["record_id"], reason)
+                else:
+                    contents.setdefault(row["content_id"], reason)
+    if contents:
+        for item in every:
+            if reason := contents.get(item.record.content.content_id):
+                records.setdefault(item.record.record_id, reason)
+    return records
 
 
 def suspect(

@@ -11,7 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.watching import Watch, night
+from pipelines import backfill
+from scrapers.history import Repository
+from tests.watching import Watch, night, no_progress
+from warehouse.database import open_warehouse
 
 _HOUSE = Path(__file__).parent.parent
 # Parsing touches nothing that a kill could leave half-way; most calls are there.
@@ -38,3 +41,21 @@ def one_night(data: Path, address: str, number: int, run: int, kill_at: int | No
     finally:
         sys.settrace(None)
     counted.value = calls
+
+
+def one_backfill(data: Path, folder: Path, kill_at: int) -> None:
+    """Backfill in small steps; `kill_at` is the call at which the process dies, 0 for never."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls
+        if frame.f_code.co_filename.startswith(_ROOMS):
+            calls += 1
+            if calls == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    backfill._NIGHTS = 4  # type: ignore[misc]
+    with open_warehouse(data) as db:
+        sys.settrace(count if kill_at else None)
+        now = night(1)
+        backfill.backfill(db, data / "evidence", Repository(folder), no_progress, lambda: now, processes=1)

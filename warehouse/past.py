@@ -4,7 +4,7 @@ Belongs here: the rows of backfilled nights, in as few statements as there are t
 (pipelines.backfill).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,7 @@ class Begun:
     changes: Sequence[Row]
     stored: Sequence[str]
     elsewhere: Sequence[Row]
-    held: set[tuple[str, str]]
+    held: Sequence[Row]
     has_run: bool
     latest_at: datetime | None
 
@@ -67,7 +67,7 @@ class Nights:
     quarantine: Sequence[tuple[str, Sequence[dict[str, Any]]]]
     released: Sequence[str]
     incidents: Sequence[tuple[str, datetime, Sequence[dict[str, Any]], Mapping[str, int]]]
-    still_held: Sequence[Key]
+    still_held: Sequence[str]
     told: Sequence[Row]
 
 
@@ -90,12 +90,10 @@ def begun(db: Warehouse, source: str) -> Begun:
         elsewhere=db.rows(
             "SELECT reference, version, NOT is_missing AND absences = 0 AS is_told FROM watched_versions WHERE source <> ?", [source]
         ),
-        held={
-            (row["reference"], row["version"])
-            for row in db.rows(
-                "SELECT reference, version FROM quarantine WHERE source = ? AND status = 'held' AND version IS NOT NULL", [source]
-            )
-        },
+        held=db.rows(
+            "SELECT reference, version, quarantine_id FROM quarantine WHERE source = ? AND status = 'held' AND version IS NOT NULL AND last_run_id = ?",
+            [source, latest["run_id"] if latest else None],
+        ),
         has_run=bool(db.rows("FROM captures WHERE source = ? AND is_read AND is_complete AND outcome = 'served' LIMIT 1", [source])),
         latest_at=latest["observed_at"] if latest else None,
     )
@@ -131,7 +129,11 @@ def write_nights(db: Warehouse, source: str, nights: Nights) -> None:
         _cross(db, nights.crosswalks)
         for run_id, at, met, examined in nights.incidents:
             write_incidents(db, source, met, run_id=run_id, at=at, examined=examined)
-        _meet_again(db, source, nights.still_held, last["run_id"])
+        still = [list(nights.still_held)]
+        db.execute(
+            "UPDATE quarantine SET last_run_id = ? WHERE status = 'held' AND list_contains(?::VARCHAR[], quarantine_id)",
+            [last["run_id"], *still],
+        )
         note_all(db, "backfilled", nights.told)
     flush(db)
 
@@ -167,12 +169,3 @@ def _cross(db: Warehouse, crosswalks: Mapping[tuple[str, str, str], Sequence[Row
             "DELETE FROM version_crosswalk WHERE (reference, from_version, to_version) IN (SELECT (reference, from_version, to_version) FROM pairs)"
         )
     db.append(VERSION_CROSSWALK, [dict(row) for rows in crosswalks.values() for row in rows])
-
-
-def _meet_again(db: Warehouse, source: str, keys: Iterable[Key], run_id: str) -> None:
-    table = pl.DataFrame(list(keys), schema=dict.fromkeys(("reference", "version"), pl.String), orient="row")
-    with db.registered("still", table):
-        db.execute(
-            "UPDATE quarantine SET last_run_id = ? WHERE source = ? AND status = 'held' AND (reference, version) IN (SELECT (reference, version) FROM still)",
-            [run_id, source],
-        )

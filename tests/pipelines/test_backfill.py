@@ -1,0 +1,363 @@
+"""The nights of a git repository or a replay file become history as if the job had run on each of them."""
+
+import copy
+import json
+import lzma
+import multiprocessing
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pipelines import backfill as module
+from pipelines.audit import verify
+from pipelines.backfill import Tally, backfill
+from pipelines.cli import app
+from pipelines.rebuild import rebuild
+from scrapers.history import HistoryError, Replay
+from scrapers.history import Repository as History
+from tests.histories import ApiRecord, Repository, file_name, many_nights, pretty
+from tests.killing import one_backfill
+from tests.pipelines.test_rebuild import contents
+from tests.watching import Watch, night, no_progress, sample, told
+from warehouse import read
+from warehouse.database import WarehouseError, open_warehouse
+from warehouse.publish import publish
+
+ST = "ST9003 1.0"
+NOW = datetime(2026, 11, 1, 12)  # noqa: DTZ001 - naive UTC, as everywhere
+
+
+class Kept:
+    """A repository somebody keeps, a job over it, and the same nights as runs would have seen them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.repository = Repository(folder / "repository")
+        self.data = folder / "backfilled"
+        self.nights = 0
+
+    def night(self, *records: ApiRecord, at: datetime | None = None, **files: bytes | None) -> None:
+        """A night on which these records moved, a commit each."""
+        self.nights += 1
+        at = at or night(self.nights)
+        for seconds, record in enumerate(records):
+            self.repository.commit(at + timedelta(seconds=seconds), {file_name(record): pretty(record)})
+        if files or not records:
+            self.repository.commit(at + timedelta(minutes=1), files)
+
+    def read(self, *, processes: int = 1) -> Tally:
+        with open_warehouse(self.data) as db:
+            tally = backfill(db, self.data / "evidence", History(self.repository.save()), no_progress, lambda: NOW, processes=processes)
+            publish(db, self.data)
+            return tally
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        return Watch(self.data).rows(sql)
+
+    def told(self) -> list[tuple[str, str, str, str | None]]:
+        return told(self.rows("SELECT * FROM changes"))
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path)
+
+
+def live(**changed: Any) -> ApiRecord:
+    return sample(ST, **changed)[0]
+
+
+def history(records: Sequence[ApiRecord]) -> list[list[ApiRecord]]:
+    """Six nights of a few records, as complete as the API tells them."""
+    nights = [list(copy.deepcopy(records))]
+    for number in range(1, 6):
+        state = copy.deepcopy(nights[-1])
+        state[number % len(state)]["title"] = f"Title {number}"
+        state[(number + 1) % len(state)]["cluster"] = f"cluster {number}"
+        if state[0]["skills"]:
+            state[0]["skills"][0]["detail"] = ("Weld steel to a drawing.", "Weld steel to a drawing, safely.")[number % 2]
+        nights.append(state)
+    return nights
+
+
+def test_the_same_nights_give_the_same_history_whichever_way_they_came_in(kept: Kept, watch: Watch) -> None:
+    before: list[ApiRecord] = []
+    for records in history(sample()[:6]):
+        watch.see(records)
+        kept.night(*(record for record in records if record not in before))
+        before = records
+    tally = kept.read()
+    columns = "change_id, event, reference, version, subject, before, after, severity, rule, is_declared, reverts, sources, summary"
+    sql = f"SELECT {columns} FROM changes ORDER BY ALL"
+    assert kept.rows(sql) == watch.rows(sql) != []
+    stands = "SELECT reference, version, record_id, content_id, seen_to_at IS NULL AS is_now FROM snapshots ORDER BY ALL"
+    assert kept.rows(stands) == watch.rows(stands)
+    crosswalk = "FROM version_crosswalk ORDER BY ALL"
+    assert kept.rows(crosswalk) == watch.rows(crosswalk)
+    assert tally.nights == 6
+    assert tally.noise > 0
+    assert tally.moved == tally.noise + tally.new_snapshots
+
+
+def test_a_night_of_many_commits_is_one_observation(kept: Kept) -> None:
+    kept.night(live())
+    first, half, whole = live(title="First"), b'{"referenceNumber": "ST90', live(title="Second")
+    kept.repository.commit(night(2), {file_name(first): pretty(first)})
+    kept.repository.commit(night(2) + timedelta(minutes=5), {file_name(first): half})
+    kept.repository.commit(night(2) + timedelta(minutes=50), {file_name(first): pretty(whole)})
+    kept.read()
+    assert kept.rows("SELECT before, after, detected_at FROM changes") == [
+        {"before": live()["title"], "after": "Second", "detected_at": night(2) + timedelta(minutes=50)}
+    ]
+    assert kept.rows("SELECT observed_at FROM runs ORDER BY ALL")[1]["observed_at"] == night(2) + timedelta(minutes=50)
+    assert kept.rows("FROM quarantine") == []
+
+
+def test_a_run_of_the_past_says_that_it_is_one(kept: Kept) -> None:
+    kept.night(live())
+    kept.night(live(title="Another"))
+    kept.read()
+    for row in kept.rows("SELECT * FROM runs"):
+        assert row["site"].startswith("git+file://")
+        assert (row["started_at"], row["sources"], row["status"], row["message"]) == (NOW, ["api"], "good", None)
+    assert kept.rows("FROM alerts") == []
+    told_by = CliRunner().invoke(app, ["explain", "ST9003", "title", "--json", "--data", str(kept.data)])
+    assert told_by.exit_code == 0, told_by.output
+    assert json.loads(told_by.output)["url"].endswith(":ST9003_1.0.json")
+
+
+def test_a_file_that_is_deleted_is_absent_and_after_three_nights_missing(kept: Kept) -> None:
+    other = sample("ST9001 1.2")[0]
+    kept.night(live(), other)
+    kept.night(**{"ST9003_1.0.json": None})
+    for number in range(4):
+        kept.night(sample("ST9001 1.2", title=f"Title {number}")[0])
+    kept.night(live())
+    kept.read()
+    rows = kept.rows("SELECT event, detected_at FROM changes WHERE reference = 'ST9003' ORDER BY detected_at, event")
+    assert [(row["event"], row["detected_at"].date()) for row in rows] == [
+        ("standard_missing", night(4).date()),
+        ("version_missing", night(4).date()),
+        ("standard_returned", night(7).date()),
+        ("version_returned", night(7).date()),
+    ]
+
+
+def test_a_file_that_is_only_moved_says_nothing(kept: Kept) -> None:
+    kept.night(live())
+    kept.night(**{"ST9003_1.0.json": None, "standards/ST9003_1.0.json": pretty(live())})
+    kept.night(**{"README.md": b"Standards", "package.json": b"{}"})
+    tally = kept.read()
+    assert (kept.told(), tally.new_snapshots, tally.noise) == ([], 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [(b"\xff not JSON", "P-NOT-JSON"), (pretty(live(level="high")), "P-BAD-VALUE"), (pretty(live(level=99)), "G-SCHEMA"),
+     (pretty(sample("ST9001 1.2")[0]), "G-ANOTHER-STANDARD")],
+)  # fmt: skip
+def test_a_bad_file_is_held_until_it_is_good_again(kept: Kept, body: bytes, rule: str) -> None:
+    kept.night(live())
+    kept.night(**{"ST9003_1.0.json": body})
+    kept.read()
+    assert [(row["rule"], row["reference"], row["version"]) for row in kept.rows("FROM quarantine")] == [(rule, "ST9003", "1.0")]
+    assert kept.rows("SELECT status FROM runs ORDER BY observed_at")[-1] == {"status": "quarantine"}
+    assert kept.rows("SELECT stale_since_at FROM watched_versions") == [{"stale_since_at": night(2) + timedelta(minutes=1)}]
+    kept.night(live())
+    kept.read()
+    assert kept.rows("SELECT stale_since_at FROM watched_versions") == [{"stale_since_at": None}]
+    assert kept.told() == []
+
+
+def test_a_name_that_says_no_version_and_a_body_that_says_nothing_are_held(kept: Kept) -> None:
+    kept.night(live(), **{"ST9009_new.json": b"{"})
+    kept.read()
+    assert [(row["rule"], row["reference"], row["version"]) for row in kept.rows("FROM quarantine")] == [("P-NOT-JSON", "ST9009", None)]
+
+
+def test_what_was_left_behind_when_the_live_records_got_a_new_key_goes_missing_and_nobody_is_told(kept: Kept) -> None:
+    old, gone = sample("ST9001 1.2")[0], live()
+    for record in (old, gone):
+        record.pop("shortAssessment", None)
+    begin = datetime(2025, 12, 5, 2)  # noqa: DTZ001 - naive UTC
+    kept.night(old, gone, at=begin)
+    for number in range(1, 5):
+        kept.night(old | {"shortAssessment": False, "cluster": str(number)}, at=begin + timedelta(days=number))
+    kept.read()
+    rows = kept.rows("SELECT reference, is_missing FROM watched_versions ORDER BY ALL")
+    assert rows == [{"reference": "ST9001", "is_missing": False}, {"reference": "ST9003", "is_missing": True}]
+    assert kept.told() == []
+
+
+def test_what_was_merged_counts_from_the_merge_on_and_the_longest_line_has_the_nights(kept: Kept) -> None:
+    def file(title: str) -> dict[str, bytes | None]:
+        return {"ST9003_1.0.json": pretty(live(title=title))}
+
+    first = kept.repository.commit(night(1), file("One"))
+    own = kept.repository.commit(night(1) + timedelta(minutes=1), {"README.md": b"A copy"}, parents=[first])
+    second = kept.repository.commit(night(2), file("Two"), parents=[first], branch="original")
+    third = kept.repository.commit(night(3), file("Three"), parents=[second], branch="original")
+    merged = kept.repository.commit(night(5), file("Three"), parents=[own, third])
+    aside = kept.repository.commit(night(6), {"ST9001_1.2.json": pretty(sample("ST9001 1.2")[0])}, parents=[merged], branch="aside")
+    kept.repository.commit(night(6) + timedelta(minutes=2), file("Four"), parents=[merged])
+    last = kept.repository.commit(night(7), file("Five"))
+    kept.repository.commit(night(8), {"ST9001_1.2.json": pretty(sample("ST9001 1.2")[0])}, parents=[last, aside])
+    kept.read()
+    rows = kept.rows("SELECT after, detected_at FROM changes WHERE event = 'attribute_changed' ORDER BY detected_at")
+    assert [(row["after"], row["detected_at"].day) for row in rows] == [("Two", 2), ("Three", 3), ("Four", 6), ("Five", 7)]
+    assert [row["detected_at"].day for row in kept.rows("SELECT detected_at FROM changes WHERE event = 'standard_added'")] == [8]
+
+
+def test_later_runs_go_on_and_the_past_cannot_be_added_any_more(kept: Kept) -> None:
+    kept.night(live())
+    kept.night(live(title="Another"))
+    kept.read()
+    watch = Watch(kept.data)
+    changes = watch.see([live(title="A third"), *sample("ST9001 1.2")], at=night(9))
+    assert told(changes) == [
+        ("ST9001", "1.2", "standard_added", ""),
+        ("ST9001", "1.2", "version_added", ""),
+        ("ST9003", "1.0", "attribute_changed", "title"),
+    ]
+    with pytest.raises(WarehouseError, match="Backfill into a new folder"):
+        kept.read()
+
+
+def test_a_repository_that_grew_is_read_from_where_it_was(kept: Kept) -> None:
+    kept.night(live())
+    kept.night(live(title="Another"))
+    assert kept.read().nights == 2
+    assert kept.read().nights == 0
+    kept.night(live(title="A third"))
+    kept.night(live(title="Another"))
+    assert kept.read().nights == 2
+    assert [row["after"] for row in kept.rows("SELECT after FROM changes ORDER BY detected_at")] == ["Another", "A third", "Another"]
+    assert kept.rows("SELECT count(reverts) AS n FROM changes") == [{"n": 1}]
+
+
+def made(folder: Path, commits: int = 160) -> Kept:
+    kept = Kept(folder)
+    records = sample("ST9001 1.2", "ST9003 1.0", "ST9005 1.1", "ST9009 1.0", "ST9002 1.1")
+    for number, (at, name, body) in enumerate(many_nights(records, commits=commits, each_night=6)):
+        bad = {33: b"{", 70: None}.get(number, body)
+        kept.repository.commit(at, {name: bad})
+    kept.repository.save()
+    return kept
+
+
+def everything(data: Path) -> dict[str, list[Any]]:
+    with open_warehouse(data) as db:
+        found = contents(db)
+    for row in found["runs"]:
+        del row["started_at"], row["finished_at"]
+    return found
+
+
+_SERVER = multiprocessing.get_context("forkserver")
+
+
+def test_killed_anywhere_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = made(tmp_path)
+    monkeypatch.setattr(module, "_NIGHTS", 4)
+    kept.read()
+    whole = everything(kept.data)
+    assert len(whole["changes"]) > 10
+    data = tmp_path / "killed"
+    deaths = 0
+    for kill_at in (3_000, 6_000, 12_000, 25_000, 0):
+        process = _SERVER.Process(target=one_backfill, args=(data, kept.repository.folder, kill_at))
+        process.start()
+        process.join(120)
+        deaths += process.exitcode == -9
+    assert deaths >= 2
+    assert process.exitcode == 0
+    assert everything(data) == whole
+
+
+def test_it_can_be_rebuilt_from_the_evidence_alone_and_verified(tmp_path: Path) -> None:
+    kept = made(tmp_path)
+    kept.read()
+    Watch(kept.data).see([live(title="Live")], at=datetime(2021, 1, 1))  # noqa: DTZ001 - naive UTC
+    again = tmp_path / "again"
+    with open_warehouse(again, is_replay=True) as db:
+        rebuild(db, kept.data, no_progress)
+        found = contents(db)
+    with open_warehouse(kept.data) as db:
+        assert contents(db) == found
+    with read.open_published(kept.data) as reader:
+        assert [v for v in verify(reader, kept.data / "evidence", no_progress) if v.wrong] == []
+
+
+def test_files_are_read_in_two_processes_as_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = made(tmp_path)
+    kept.read()
+    one = everything(kept.data)
+    monkeypatch.setattr(module, "_FEW_FILES", 0)
+    monkeypatch.setattr(module, "_FILES", 20)
+    kept.data = tmp_path / "two"
+    kept.read(processes=2)
+    assert everything(kept.data) == one
+
+
+def replay(path: Path, nights: Sequence[Sequence[ApiRecord]]) -> Path:
+    lines = [
+        json.dumps({"seq": number, "op": "modified", "committed": f"{night(number).isoformat()}+00:00", "file": file_name(r), "record": r})
+        for number, records in enumerate(nights, 1)
+        for r in records
+    ]
+    body = "\n".join(lines).encode()
+    path.write_bytes(lzma.compress(body) if path.suffix == ".xz" else body)
+    return path
+
+
+def command(*words: str) -> Result:
+    return CliRunner().invoke(app, ["backfill", *words])
+
+
+@pytest.mark.parametrize("name", ["nights.jsonl", "nights.jsonl.xz"])
+def test_a_replay_file_on_the_command_line(tmp_path: Path, name: str) -> None:
+    path = replay(tmp_path / name, [[live()], [live(cluster="x")], [live(title="Another")]])
+    done = command("--jsonl", str(path), "--data", str(tmp_path / "data"), "--json")
+    assert done.exit_code == 0, done.output
+    counts = json.loads(done.stdout)
+    assert {name: counts[name] for name in ("nights", "moved", "noise", "new_changes", "versions")} == {
+        "nights": 3, "moved": 3, "noise": 1, "new_changes": 1, "versions": 1,
+    }  # fmt: skip
+    again = command("--jsonl", str(path), "--data", str(tmp_path / "data"))
+    assert "no night that is not known already" in again.output
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "said"),
+    [
+        (lambda path: None, ("--git", "nowhere"), "is no folder"),
+        (lambda path: path.mkdir(), ("--git", "nowhere"), "git cannot read"),
+        (lambda path: path.write_bytes(b"{}\n"), ("--jsonl", "nowhere"), "Line 1"),
+        (lambda path: path.write_bytes(b""), ("--jsonl", "nowhere"), "is empty"),
+        (lambda path: None, ("--jsonl", "nowhere"), "cannot be read"),
+        (lambda path: None, (), "Name a repository"),
+    ],
+)
+def test_what_cannot_be_read_is_said_plainly(tmp_path: Path, make: Any, words: tuple[str, ...], said: str) -> None:
+    path = tmp_path / "nowhere"
+    make(path)
+    done = command(*(str(path) if word == "nowhere" else word for word in words), "--data", str(tmp_path / "data"))
+    assert done.exit_code != 0
+    assert said in " ".join(done.output.split())
+
+
+def test_without_git_a_replay_file_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(HistoryError, match="--jsonl"):
+        History(tmp_path)
+    with pytest.raises(HistoryError, match="Line 1"):
+        Replay(replay_of(tmp_path, b'{"seq": 1}'))
+
+
+def replay_of(folder: Path, body: bytes) -> Path:
+    path = folder / "bad.jsonl"
+    path.write_bytes(body)
+    return path
