@@ -760,6 +760,7 @@ def _known(key: Key, snapshot: Snapshot) -> Known:
         absences=0,
         is_missing=False,
         ksb_count=len(record.content.ksbs),
+        has_log=bool(record.change_note or record.earliest_start_on or record.latest_start_on),
     )
 
 

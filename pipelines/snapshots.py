@@ -323,8 +323,8 @@ def unfit(snapshots: Iterable[Snapshot]) -> dict[str, str]:
                     contents.setdefault(row["content_id"], reason)
     if contents:
         for item in every:
-            if reason := contents.get(item.record.content.content_id):
-                records.setdefault(item.record.record_id, reason)
+            if item.record.content.content_id in contents:
+                records.setdefault(item.record.record_id, contents[item.record.content.content_id])
     return records
 
 

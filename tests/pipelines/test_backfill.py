@@ -4,7 +4,7 @@ import copy
 import json
 import lzma
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,14 @@ class Kept:
         self.data = folder / "backfilled"
         self.nights = 0
 
-    def night(self, *records: ApiRecord, at: datetime | None = None, **files: bytes | None) -> None:
+    def night(self, *records: ApiRecord, at: datetime | None = None, files: Mapping[str, bytes | None] | None = None) -> None:
         """A night on which these records moved, a commit each."""
         self.nights += 1
         at = at or night(self.nights)
         for seconds, record in enumerate(records):
             self.repository.commit(at + timedelta(seconds=seconds), {file_name(record): pretty(record)})
         if files or not records:
-            self.repository.commit(at + timedelta(minutes=1), files)
+            self.repository.commit(at + timedelta(minutes=1), files or {})
 
     def read(self, *, processes: int = 1) -> Tally:
         with open_warehouse(self.data) as db:
@@ -132,7 +132,7 @@ def test_a_run_of_the_past_says_that_it_is_one(kept: Kept) -> None:
 def test_a_file_that_is_deleted_is_absent_and_after_three_nights_missing(kept: Kept) -> None:
     other = sample("ST9001 1.2")[0]
     kept.night(live(), other)
-    kept.night(**{"ST9003_1.0.json": None})
+    kept.night(files={"ST9003_1.0.json": None})
     for number in range(4):
         kept.night(sample("ST9001 1.2", title=f"Title {number}")[0])
     kept.night(live())
@@ -148,8 +148,8 @@ def test_a_file_that_is_deleted_is_absent_and_after_three_nights_missing(kept: K
 
 def test_a_file_that_is_only_moved_says_nothing(kept: Kept) -> None:
     kept.night(live())
-    kept.night(**{"ST9003_1.0.json": None, "standards/ST9003_1.0.json": pretty(live())})
-    kept.night(**{"README.md": b"Standards", "package.json": b"{}"})
+    kept.night(files={"ST9003_1.0.json": None, "standards/ST9003_1.0.json": pretty(live())})
+    kept.night(files={"README.md": b"Standards", "package.json": b"{}"})
     tally = kept.read()
     assert (kept.told(), tally.new_snapshots, tally.noise) == ([], 1, 1)
 
@@ -161,7 +161,7 @@ def test_a_file_that_is_only_moved_says_nothing(kept: Kept) -> None:
 )  # fmt: skip
 def test_a_bad_file_is_held_until_it_is_good_again(kept: Kept, body: bytes, rule: str) -> None:
     kept.night(live())
-    kept.night(**{"ST9003_1.0.json": body})
+    kept.night(files={"ST9003_1.0.json": body})
     kept.read()
     assert [(row["rule"], row["reference"], row["version"]) for row in kept.rows("FROM quarantine")] == [(rule, "ST9003", "1.0")]
     assert kept.rows("SELECT status FROM runs ORDER BY observed_at")[-1] == {"status": "quarantine"}
@@ -173,7 +173,7 @@ def test_a_bad_file_is_held_until_it_is_good_again(kept: Kept, body: bytes, rule
 
 
 def test_a_name_that_says_no_version_and_a_body_that_says_nothing_are_held(kept: Kept) -> None:
-    kept.night(live(), **{"ST9009_new.json": b"{"})
+    kept.night(live(), files={"ST9009_new.json": b"{"})
     kept.read()
     assert [(row["rule"], row["reference"], row["version"]) for row in kept.rows("FROM quarantine")] == [("P-NOT-JSON", "ST9009", None)]
 
