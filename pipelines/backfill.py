@@ -456,6 +456,7 @@ class Past:
         self._readings: OrderedDict[str, _Reading] = OrderedDict()
         self._new_bodies: dict[str, bytes] = {}
         self._stored = set(start.stored)
+        self._contents = set(start.contents)
         self._waiting = _Waiting()
 
     def present(self) -> Set[Key]:
@@ -505,7 +506,7 @@ class Past:
             if file.record:
                 self._remember(address, _Reading(record=file.record, findings=file.findings))
                 probes.append(_probe(file.record, address))
-        self._unfit |= unfit(probes) if probes else {}
+        self._unfit |= unfit(probes, self._contents) if probes else {}
 
     def is_kept(self, address: str) -> bool:
         """Whether bytes are in the evidence store, or wait to be."""
@@ -534,7 +535,7 @@ class Past:
         """The record_id of kept bytes, as they are read today. Raises ParseError."""
         record = self._reading(address).record
         self._address[record.record_id] = address
-        self._unfit |= unfit([_probe(record, address)])
+        self._unfit |= unfit([_probe(record, address)], self._contents)
         return record.record_id
 
     def record(self, reference: str, version: str | None, evidence: str | None) -> Record | None:
@@ -595,11 +596,14 @@ class Past:
         if not waiting.runs:
             return
         crosswalks = {name: list(crosswalk_rows(*pair, self)) for name, pair in waiting.pairs.items()}
+        told = {snapshot.record.content.content_id: snapshot.record.content for snapshot in waiting.snapshots}
+        contents = {content_id: content for content_id, content in told.items() if content_id not in self._contents}
         nights = Nights(
             runs=waiting.runs,
             captures=waiting.captures,
             bodies=waiting.bodies,
             snapshots=waiting.snapshots,
+            contents=contents,
             ended=waiting.ended,
             watched=[self._watched(key) for key in self._known],
             findings=[row for row in waiting.findings if row["snapshot_id"] not in waiting.ended],
@@ -615,6 +619,7 @@ class Past:
         )
         write_nights(self._db, SOURCE, nights)
         self._stored |= waiting.bodies.keys()
+        self._contents |= contents.keys()
         self._incidents = self._open_incidents()
         self.is_urgent = False
 

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from schemas.frames import content_frames, frame, snapshot_row
-from schemas.record import Snapshot
+from schemas.record import Content, Snapshot
 from schemas.tables import (
     CAPTURES,
     CHANGES,
@@ -43,6 +43,7 @@ class Begun:
     watched: Sequence[Row]
     changes: Sequence[Row]
     stored: Sequence[str]
+    contents: Sequence[str]
     elsewhere: Sequence[Row]
     held: Sequence[Row]
     has_run: bool
@@ -57,6 +58,7 @@ class Nights:
     captures: Sequence[Row]
     bodies: Mapping[str, bytes]
     snapshots: Sequence[Snapshot]
+    contents: Mapping[str, Content]
     ended: Mapping[str, datetime]
     watched: Sequence[Row]
     findings: Sequence[Row]
@@ -87,6 +89,7 @@ def begun(db: Warehouse, source: str) -> Begun:
             "SELECT reference, version, change_id, detected_at, event, subject, before, after, reverts, sources FROM changes ORDER BY detected_at"
         ),
         stored=[row["sha256"] for row in db.rows("SELECT sha256 FROM evidence")],
+        contents=[row["content_id"] for row in db.rows("SELECT DISTINCT content_id FROM snapshots")],
         elsewhere=db.rows(
             "SELECT reference, version, NOT is_missing AND absences = 0 AS is_told FROM watched_versions WHERE source <> ?", [source]
         ),
@@ -115,7 +118,7 @@ def write_nights(db: Warehouse, source: str, nights: Nights) -> None:
             hold(db, run_id, list(rows))
         db.execute("UPDATE quarantine SET status = 'released' WHERE list_contains(?::VARCHAR[], quarantine_id)", [list(nights.released)])
         _end(db, {ident: at for ident, at in nights.ended.items() if ident not in new})
-        for table, content in content_frames({s.record.content.content_id: s.record.content for s in nights.snapshots}.values()):
+        for table, content in content_frames(nights.contents.values()):
             db.append(table, content, or_ignore=True)
         db.append(
             SNAPSHOTS, frame(SNAPSHOTS, [snapshot_row(s) | {"seen_to_at": nights.ended.get(s.snapshot_id)} for s in nights.snapshots])

@@ -22,6 +22,7 @@ from scrapers.history import Repository as History
 from tests.histories import ApiRecord, Repository, file_name, many_nights, pretty
 from tests.killing import one_backfill
 from tests.pipelines.test_rebuild import contents
+from tests.pipelines.test_recorded import SHARED, real_site
 from tests.watching import Watch, night, no_progress, sample, told
 from warehouse import read
 from warehouse.database import WarehouseError, open_warehouse
@@ -361,3 +362,22 @@ def replay_of(folder: Path, body: bytes) -> Path:
     path = folder / "bad.jsonl"
     path.write_bytes(body)
     return path
+
+
+@pytest.mark.recorded
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the real records are not here")
+def test_real_nights_give_the_same_change_ids_as_a_replay_and_through_the_site(tmp_path: Path, watch: Watch) -> None:
+    few = {"ST0004", "ST0490", "ST1483", "ST0242"}
+    with lzma.open(SHARED / "data" / "nights-2026-06-01_2026-08-22.jsonl.xz", "rt", encoding="utf-8") as lines:
+        kept = [line for line in lines if json.loads(line)["file"].split("_")[0] in few]
+    path = replay_of(tmp_path, "".join(kept).encode())
+    days = sorted({datetime.fromisoformat(op["committed"]).date() for op in map(json.loads, kept) if op["op"] != "base"})
+    with real_site("2026-05-31", few) as (address, site):
+        watch.look(address, at=datetime(2026, 5, 31, 5))  # noqa: DTZ001 - naive UTC
+        for day in days:
+            site.move(day)
+            watch.look(address, at=datetime(day.year, day.month, day.day, 5))  # noqa: DTZ001
+    data = tmp_path / "replayed"
+    assert command("--jsonl", str(path), "--data", str(data)).exit_code == 0
+    ids = "SELECT change_id FROM changes ORDER BY ALL"
+    assert Watch(data).rows(ids) == watch.rows(ids) != []
