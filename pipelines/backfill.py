@@ -10,6 +10,7 @@ noise: it is counted, and its bytes stay in the history.
 
 import multiprocessing
 import os
+import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -242,8 +243,16 @@ _opened: list[Bodies] = []
 
 
 def _open(source: Bodies) -> None:
-    """In a reader's process: its own way to the bytes, for as long as it lives."""
+    """In a reader's process: its own way to the bytes, for as long as it lives; it does not outlive who started it."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     _opened.append(source.__enter__())
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 _handed_out: set[str] = set()
