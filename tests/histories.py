@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 ApiRecord = dict[str, Any]
 
@@ -74,30 +74,69 @@ class Repository:
         return self._import.stdin
 
 
+# What moved in 214,716 files of such a repository, in shares of a hundred: nine of ten moves are noise.
+_CENSUS: Final = {
+    "cluster": 61.1,
+    "format": 17.9,
+    "schema": 3.9,
+    "url": 3.8,
+    "contact": 3.1,
+    "attribute": 2.6,
+    "free text": 2.4,
+    "lifecycle": 2.1,
+    "content": 1.3,
+    "dates": 0.9,
+    "other": 0.8,
+    "banner": 0.1,
+}
+_SPACES: Final = ("", " ", "\r\n", "&nbsp;", "\r\n\r\n", " \n")
+
+
 def many_nights(records: Sequence[ApiRecord], *, commits: int, each_night: int, seed: int = 1) -> Iterator[tuple[datetime, str, bytes]]:
-    """A long history, a file at a time: the first night brings all, then mostly clusters that come and go, and line ends; one in seven is news."""
+    """A long history, a file at a time: the first night brings all, then they move as the census of a real one says."""
     rng = random.Random(seed)
     state = [copy.deepcopy(record) for record in records]
-    flaps = [0] * len(state)
+    noise = [{"cluster": 0, "format": 0, "schema": 0, "contact": 0} for _ in state]
     begin = datetime(2020, 10, 20, 2)  # noqa: DTZ001 - naive UTC, as everywhere
     for number in range(commits):
         first_night = number < len(state)
         night = 0 if first_night else 1 + (number - len(state)) // each_night
         at = begin + timedelta(days=night, seconds=number % 3600 if first_night else (number - len(state)) % each_night)
         place = number if first_night else rng.randrange(len(state))
-        record, dice = state[place], rng.random()
-        ends = "\n"
         if not first_night:
-            if dice < 0.68:
-                flaps[place] += 1
-                record["cluster"] = ("one", "another")[flaps[place] % 2]
-            elif dice < 0.85:
-                record["overviewOfRole"] = record["overviewOfRole"].replace("\r\n", "\n").strip() + ("\r\n" * rng.randrange(1, 9))
-            elif dice < 0.93:
-                record["larsCode"] = rng.randrange(1, 900)
-            elif dice < 0.97 or not record["skills"]:
-                record["maxFunding"] = rng.randrange(1, 30) * 1000
+            (what,) = rng.choices(list(_CENSUS), list(_CENSUS.values()))
+            if what in noise[place]:
+                noise[place][what] += 1
             else:
-                skill = rng.choice(record["skills"])
-                skill["detail"] = f"{skill['detail']} And more."
-        yield at, file_name(record), json.dumps(record, indent=2).replace("\n", ends).encode()
+                _move(state[place], what, rng)
+        yield at, file_name(state[place]), _as_served(state[place], noise[place])
+
+
+def _move(record: ApiRecord, what: str, rng: random.Random) -> None:
+    """Let one fact of a record move."""
+    if what == "url":
+        record["standardPageUrl"] = f"{record['standardPageUrl'].split('?')[0]}?v={rng.randrange(100)}"
+    elif what == "attribute":
+        record["maxFunding"] = rng.randrange(1, 30) * 1000
+    elif what == "lifecycle":
+        record["latestStartDate"] = f"20{rng.randrange(27, 40)}-0{rng.randrange(1, 9)}-01T00:00:00"
+    elif what == "content" and record["skills"]:
+        skill = rng.choice(record["skills"])
+        skill["detail"] = f"{skill['detail']} And more."
+    elif what == "dates":
+        record["createdDate"] = f"2025-0{rng.randrange(1, 9)}-{rng.randrange(10, 28)}T00:00:00 +00:00"
+    elif what == "banner":
+        record["banners"] = f"<p>Notice {rng.randrange(100)}.</p>"
+    else:
+        record["overviewOfRole"] = f"{record['overviewOfRole'].split(' Part ')[0]} Part {rng.randrange(100)}."
+
+
+def _as_served(record: ApiRecord, noise: Mapping[str, int]) -> bytes:
+    """A record as it is served with all that comes and goes."""
+    body = dict(record)
+    body["cluster"] = ("one", "another")[noise["cluster"] % 2]
+    body["overviewOfRole"] += _SPACES[noise["format"] % len(_SPACES)]
+    body["tbMainContact"] = f"contact{noise['contact']}@example.org"
+    if noise["schema"] % 2:
+        del body["coronationEmblem"]
+    return pretty(body)

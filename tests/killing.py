@@ -7,11 +7,13 @@ Imported once by the server that the processes are forked from, which itself run
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipelines import backfill
+from pipelines.backfill import Portion, backfill
 from scrapers.history import Repository
 from tests.watching import Watch, night, no_progress
 from warehouse.database import open_warehouse
@@ -24,38 +26,33 @@ SOURCES = ("api", "page")
 
 def one_night(data: Path, address: str, number: int, run: int, kill_at: int | None, counted: Any) -> None:
     """Watch one night; `kill_at` is the call, of those that pipelines and warehouse make, at which the process dies."""
-    calls = 0
-
-    def count(frame: FrameType, event: str, _: object) -> None:
-        nonlocal calls
-        if frame.f_code.co_filename.startswith(_ROOMS):
-            calls += 1
-            if calls == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-
     watch = Watch(data)
     watch.runs = run
-    sys.settrace(count)
-    try:
+    with _dying(kill_at) as calls:
         watch.look(address, sources=SOURCES, at=night(number))
-    finally:
-        sys.settrace(None)
-    counted.value = calls
+    counted.value = len(calls)
 
 
-def one_backfill(data: Path, folder: Path, kill_at: int) -> None:
-    """Backfill in small steps; `kill_at` is the call at which the process dies, 0 for never."""
-    calls = 0
+def one_backfill(data: Path, folder: Path, kill_at: int | None) -> None:
+    """Backfill in small steps; `kill_at` as above."""
+    now = night(1)
+    with open_warehouse(data) as db, _dying(kill_at):
+        backfill(db, data / "evidence", Repository(folder), no_progress, lambda: now, processes=1, portion=Portion(nights=4))
+
+
+@contextmanager
+def _dying(kill_at: int | None) -> Iterator[list[None]]:
+    """Count calls; die at one of them."""
+    calls: list[None] = []
 
     def count(frame: FrameType, event: str, _: object) -> None:
-        nonlocal calls
         if frame.f_code.co_filename.startswith(_ROOMS):
-            calls += 1
-            if calls == kill_at:
+            calls.append(None)
+            if len(calls) == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    backfill._NIGHTS = 4  # type: ignore[misc]
-    with open_warehouse(data) as db:
-        sys.settrace(count if kill_at else None)
-        now = night(1)
-        backfill.backfill(db, data / "evidence", Repository(folder), no_progress, lambda: now, processes=1)
+    sys.settrace(count)
+    try:
+        yield calls
+    finally:
+        sys.settrace(None)

@@ -188,12 +188,20 @@ def keep_captures(
     return len(packed)
 
 
-def pack_new(db: Warehouse, evidence: Path, run_id: str, bodies: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Put bodies that are not known yet on disk, by their digest; the evidence rows are still to be written."""
-    with db.registered("addresses", pl.DataFrame({"sha256": list(bodies)}, schema={"sha256": pl.String})):
-        known = {row["sha256"] for row in db.rows("SELECT sha256 FROM evidence SEMI JOIN addresses USING (sha256)")}
+def pack_new(
+    db: Warehouse, evidence: Path, run_id: str, bodies: Mapping[str, bytes], *, like: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Put bodies that are not known yet on disk, by their digest; the evidence rows are still to be written.
+
+    `like` tells by digest which stored body one is much like; it then takes little room.
+    """
+    alike = like or {}
+    asked = pl.DataFrame({"sha256": list({*bodies, *alike.values()})}, schema={"sha256": pl.String})
+    with db.registered("addresses", asked):
+        known = {row["sha256"]: row for row in db.rows("FROM evidence SEMI JOIN addresses USING (sha256)")}
     fresh = [body for address, body in bodies.items() if address not in known]
-    return write_pack(evidence, run_id, fresh) if fresh else []
+    alike_rows = {address: known[other] for address, other in alike.items() if other in known}
+    return write_pack(evidence, run_id, fresh, like=alike_rows) if fresh else []
 
 
 def promises(db: Warehouse, source: str, site: str) -> dict[str, Promise]:

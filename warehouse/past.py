@@ -52,11 +52,15 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nights:
-    """Many nights, decided and ready to be written. `ended` tells by snapshot_id when it was superseded."""
+    """Many nights, decided and ready to be written.
+
+    `ended` tells by snapshot_id when it was superseded, `like` by digest which body was the version's before.
+    """
 
     runs: Sequence[Row]
     captures: Sequence[Row]
     bodies: Mapping[str, bytes]
+    like: Mapping[str, str]
     snapshots: Sequence[Snapshot]
     contents: Mapping[str, Content]
     ended: Mapping[str, datetime]
@@ -91,7 +95,9 @@ def begun(db: Warehouse, source: str) -> Begun:
         stored=[row["sha256"] for row in db.rows("SELECT sha256 FROM evidence")],
         contents=[row["content_id"] for row in db.rows("SELECT DISTINCT content_id FROM snapshots")],
         elsewhere=db.rows(
-            "SELECT reference, version, NOT is_missing AND absences = 0 AS is_told FROM watched_versions WHERE source <> ?", [source]
+            "SELECT reference, version, min(first_seen_at) AS first_seen_at, bool_or(NOT is_missing AND absences = 0) AS is_told "
+            "FROM watched_versions WHERE source <> ? GROUP BY ALL",
+            [source],
         ),
         held=db.rows(
             "SELECT reference, version, quarantine_id FROM quarantine WHERE source = ? AND status = 'held' AND version IS NOT NULL AND last_run_id = ?",
@@ -108,7 +114,7 @@ def write_nights(db: Warehouse, source: str, nights: Nights) -> None:
     packed: list[dict[str, Any]] = []
     if db.journal_folder:
         refuse_to_look_back(db, nights.runs[0]["observed_at"])
-        packed = pack_new(db, db.journal_folder, last["run_id"], nights.bodies)
+        packed = pack_new(db, db.journal_folder, last["run_id"], nights.bodies, like=nights.like)
     new = {snapshot.snapshot_id for snapshot in nights.snapshots}
     with db.transaction():
         db.append(EVIDENCE, packed)

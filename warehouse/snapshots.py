@@ -97,7 +97,7 @@ class Observed:
     stale: pl.DataFrame
 
 
-_SAME_DAY: Final = timedelta(hours=12)
+SAME_DAY: Final = timedelta(hours=12)
 CHECKED_SCHEMA = {
     "reference": pl.String(),
     "version": pl.String(),
@@ -152,7 +152,7 @@ def known_before(db: Warehouse, batch: Batch) -> set[tuple[str, str]]:
         SELECT reference, version FROM watched_versions WHERE first_seen_at < ?
         UNION SELECT reference, version FROM captures
         WHERE source = ? AND source <> 'api' AND captured_at < ? AND reference IS NOT NULL AND version IS NOT NULL""",
-        [batch.observed_at - _SAME_DAY, batch.source, batch.observed_at],
+        [batch.observed_at - SAME_DAY, batch.source, batch.observed_at],
     )
     return {(row["reference"], row["version"]) for row in rows}
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from pipelines import backfill as module
 from pipelines.audit import verify
-from pipelines.backfill import Tally, backfill
+from pipelines.backfill import Portion, backfill
 from pipelines.cli import app
+from pipelines.past import Tally
 from pipelines.rebuild import rebuild
 from scrapers.history import HistoryError, Replay
 from scrapers.history import Repository as History
@@ -49,9 +49,10 @@ class Kept:
         if files or not records:
             self.repository.commit(at + timedelta(minutes=1), files or {})
 
-    def read(self, *, processes: int = 1) -> Tally:
+    def read(self, *, processes: int = 1, portion: Portion = Portion()) -> Tally:  # noqa: B008 - frozen
         with open_warehouse(self.data) as db:
-            tally = backfill(db, self.data / "evidence", History(self.repository.save()), no_progress, lambda: NOW, processes=processes)
+            history = History(self.repository.save())
+            tally = backfill(db, self.data / "evidence", history, no_progress, lambda: NOW, processes=processes, portion=portion)
             publish(db, self.data)
             return tally
 
@@ -260,15 +261,14 @@ def everything(data: Path) -> dict[str, list[Any]]:
 _SERVER = multiprocessing.get_context("forkserver")
 
 
-def test_killed_anywhere_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_anywhere_it_goes_on_where_it_was(tmp_path: Path) -> None:
     kept = made(tmp_path)
-    monkeypatch.setattr(module, "_NIGHTS", 4)
-    kept.read()
+    kept.read(portion=Portion(nights=4))
     whole = everything(kept.data)
     assert len(whole["changes"]) > 10
     data = tmp_path / "killed"
     deaths = 0
-    for kill_at in (3_000, 6_000, 12_000, 25_000, 0):
+    for kill_at in (3_000, 6_000, 12_000, 25_000, None):
         process = _SERVER.Process(target=one_backfill, args=(data, kept.repository.folder, kill_at))
         process.start()
         process.join(120)
@@ -292,14 +292,12 @@ def test_it_can_be_rebuilt_from_the_evidence_alone_and_verified(tmp_path: Path) 
         assert [v for v in verify(reader, kept.data / "evidence", no_progress) if v.wrong] == []
 
 
-def test_files_are_read_in_two_processes_as_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_read_in_two_processes_as_in_one(tmp_path: Path) -> None:
     kept = made(tmp_path)
     kept.read()
     one = everything(kept.data)
-    monkeypatch.setattr(module, "_FEW_FILES", 0)
-    monkeypatch.setattr(module, "_FILES", 20)
     kept.data = tmp_path / "two"
-    kept.read(processes=2)
+    kept.read(processes=2, portion=Portion(files=20))
     assert everything(kept.data) == one
 
 

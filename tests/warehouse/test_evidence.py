@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from schemas.frames import frame
 from schemas.tables import EVIDENCE
 from scrapers.sample.records import sample_records
-from warehouse.evidence import EvidenceError, read_body, sha256, write_pack
+from warehouse.evidence import EvidenceError, read_body, scan_packs, sha256, write_pack
 
 RECORD = json.dumps(sample_records()["ST9003 1.0"]).encode()
 BODIES = [
@@ -119,6 +119,67 @@ def test_any_zstd_tool_reads_a_pack(tmp_path: Path) -> None:
 def test_a_record_takes_less_room_than_it_has(tmp_path: Path) -> None:
     (row,) = write_pack(tmp_path, "run", [RECORD])
     assert row["stored_bytes"] < row["size_bytes"] / 2
+
+
+# Bodies much like earlier ones
+
+
+REVISED = RECORD.replace(b"2022-07-04", b"2023-08-05")
+
+
+def test_a_body_much_like_an_earlier_one_takes_little_room(tmp_path: Path) -> None:
+    (whole,) = write_pack(tmp_path, "first", [RECORD])
+    (added,) = write_pack(tmp_path, "second", [REVISED], like={sha256(REVISED): whole})
+    assert read_body(tmp_path, added) == REVISED != RECORD
+    assert added["stored_bytes"] < whole["stored_bytes"] / 3
+    assert list(scan_packs(tmp_path)) == [whole, added]
+    EVIDENCE.model.validate(frame(EVIDENCE, [added]), lazy=True)
+
+
+def test_however_many_follow_one_another_each_adds_to_one_that_is_whole(tmp_path: Path) -> None:
+    (first,) = write_pack(tmp_path, "0", [RECORD])
+    rows = [first]
+    bodies = [RECORD.replace(b"Structured", b"Join" * number) for number in range(2, 6)]
+    for number, body in enumerate(bodies):
+        rows += write_pack(tmp_path, str(number + 1), [body], like={sha256(body): rows[-1]})
+    for number in range(1, 4):
+        (tmp_path / f"{number}.pack").unlink()
+    assert read_body(tmp_path, rows[-1]) == bodies[-1]
+
+
+def test_a_body_that_is_like_nothing_is_kept_whole(tmp_path: Path) -> None:
+    (first,) = write_pack(tmp_path, "first", [RECORD])
+    other = random.Random(2).randbytes(500)
+    (second,) = write_pack(tmp_path, "second", [other], like={sha256(other): first})
+    (tmp_path / "first.pack").unlink()
+    assert read_body(tmp_path, second) == other
+
+
+def test_what_a_body_adds_to_is_damaged_or_gone(tmp_path: Path) -> None:
+    (whole,) = write_pack(tmp_path, "first", [RECORD])
+    (added,) = write_pack(tmp_path, "second", [REVISED], like={sha256(REVISED): whole})
+    pack = bytearray((tmp_path / "first.pack").read_bytes())
+    pack[whole["offset_bytes"] + 40] ^= 1
+    (tmp_path / "first.pack").write_bytes(pack)
+    with pytest.raises(EvidenceError, match=f"{added['sha256']} in second.pack"):
+        read_body(tmp_path, added)
+    assert list(scan_packs(tmp_path)) == []
+    with pytest.raises(EvidenceError):
+        write_pack(tmp_path, "third", [b"more"], like={sha256(b"more"): whole})
+    (tmp_path / "first.pack").unlink()
+    with pytest.raises(EvidenceError, match=f"{added['sha256']} in second.pack"):
+        read_body(tmp_path, added)
+
+
+def test_a_body_that_adds_to_one_that_is_not_whole_is_not_believed(tmp_path: Path) -> None:
+    (whole,) = write_pack(tmp_path, "first", [RECORD])
+    (added,) = write_pack(tmp_path, "second", [REVISED], like={sha256(REVISED): whole})
+    pack = (tmp_path / "second.pack").read_bytes()
+    place = json.dumps({name: added[name] for name in ("sha256", "pack", "offset_bytes", "stored_bytes", "size_bytes")}).encode()
+    ring = struct.pack("<II", 0x184D2A50, len(place)) + place
+    (tmp_path / "second.pack").write_bytes(pack[: added["offset_bytes"]] + ring + pack[added["offset_bytes"] :])
+    with pytest.raises(EvidenceError):
+        read_body(tmp_path, added | {"stored_bytes": added["stored_bytes"] + len(ring)})
 
 
 # Damage
