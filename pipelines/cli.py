@@ -255,7 +255,7 @@ def fill_in(
             with only_writer(folder), terminal.progress_bars(quiet=as_json) as progress:
                 history = Repository(git) if git else Replay(jsonl or Path())
                 with open_warehouse(folder) as db:
-                    done = backfill(db, folder / "evidence", history, progress, _now)
+                    done = backfill(db, folder / "evidence", history, progress, _utc_now)
                     publish(db, folder)
                     counts = done.as_dict() | read.tally(db)
         except HistoryError as error:
@@ -264,10 +264,6 @@ def fill_in(
         terminal.print_json(counts)
     else:
         terminal.show_backfill(counts, folder)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 quarantine_app = typer.Typer(help="Records held back: look at them, let one through, or turn it down.", no_args_is_help=True)

@@ -277,15 +277,12 @@ class Past:
         if not waiting.runs:
             return
         crosswalks = {name: list(crosswalk_rows(*pair, self)) for name, pair in waiting.pairs.items()}
-        told = {snapshot.record.content.content_id: snapshot.record.content for snapshot in waiting.snapshots}
-        contents = {content_id: content for content_id, content in told.items() if content_id not in self._contents}
         nights = Nights(
             runs=waiting.runs,
             captures=waiting.captures,
             bodies=waiting.bodies,
             like=waiting.like,
             snapshots=waiting.snapshots,
-            contents=contents,
             ended=waiting.ended,
             watched=[self._watched(key) for key in self._known],
             findings=[row for row in waiting.findings if row["snapshot_id"] not in waiting.ended],
@@ -301,7 +298,7 @@ class Past:
         )
         write_nights(self._db, SOURCE, nights)
         self._stored |= waiting.bodies.keys()
-        self._contents |= contents.keys()
+        self._contents |= {snapshot.record.content.content_id for snapshot in waiting.snapshots}
         self._incidents = self._open_incidents()
         self.is_urgent = False
 

@@ -15,9 +15,10 @@ from pipelines.run import Progress
 from schemas.record import Record, Snapshot
 from scrapers.reading import ParseError
 from scrapers.sources import SOURCES, Source
+from warehouse.contents import drop_unused_contents
 from warehouse.database import Warehouse
 from warehouse.read import record as stored_record
-from warehouse.reparse import Reread, drop_unused_contents, read_by_another, write_reread
+from warehouse.reparse import Reread, read_by_another, write_reread
 from warehouse.snapshots import bodies
 
 # Written in one transaction; a re-reading that is killed goes on where it was.

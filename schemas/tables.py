@@ -459,13 +459,14 @@ class Deliveries(pa.DataFrameModel):
 class Table:
     """A table: its name, its model and the columns that name a row (none where some of them can be NULL).
 
-    `is_internal`: it stands in the schema `internal`, no part of what is promised to readers.
+    `is_internal`: it stands in the schema `internal`, no part of what is promised to readers. `is_indexed`: DuckDB holds the key to it.
     """
 
     name: str
     model: type[pa.DataFrameModel]
     key: tuple[str, ...]
     is_internal: bool = False
+    is_indexed: bool = True
 
     @property
     def qualified(self) -> str:
@@ -493,12 +494,16 @@ EVIDENCE: Final = Table(name="evidence", model=Evidence, key=("sha256",), is_int
 LISTINGS: Final = Table(name="listings", model=Listings, key=("capture_id", "reference", "version"), is_internal=True)
 WATCHED_VERSIONS: Final = Table(name="watched_versions", model=WatchedVersions, key=("source", "reference", "version"), is_internal=True)
 SNAPSHOTS: Final = Table(name="snapshots", model=Snapshots, key=("snapshot_id",), is_internal=True)
-CONTENT_KSBS: Final = Table(name="content_ksbs", model=ContentKsbs, key=("content_id", "code"), is_internal=True)
-CONTENT_DUTIES: Final = Table(name="content_duties", model=ContentDuties, key=("content_id", "duty_number"), is_internal=True)
-CONTENT_DUTY_KSBS: Final = Table(
-    name="content_duty_ksbs", model=ContentDutyKsbs, key=("content_id", "duty_number", "code"), is_internal=True
+CONTENT_KSBS: Final = Table(name="content_ksbs", model=ContentKsbs, key=("content_id", "code"), is_internal=True, is_indexed=False)
+CONTENT_DUTIES: Final = Table(
+    name="content_duties", model=ContentDuties, key=("content_id", "duty_number"), is_internal=True, is_indexed=False
 )
-CONTENT_OPTIONS: Final = Table(name="content_options", model=ContentOptions, key=("content_id", "position"), is_internal=True)
+CONTENT_DUTY_KSBS: Final = Table(
+    name="content_duty_ksbs", model=ContentDutyKsbs, key=("content_id", "duty_number", "code"), is_internal=True, is_indexed=False
+)
+CONTENT_OPTIONS: Final = Table(
+    name="content_options", model=ContentOptions, key=("content_id", "position"), is_internal=True, is_indexed=False
+)
 TRANSITIONS: Final = Table(name="transitions", model=Transitions, key=("transition_id",), is_internal=True)
 CHANGES: Final = Table(name="changes", model=Changes, key=("change_id",))
 VERSION_CROSSWALK: Final = Table(name="version_crosswalk", model=VersionCrosswalk, key=())

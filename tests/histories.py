@@ -4,7 +4,6 @@ Belongs here: writing commits, and a long history with as much noise as the real
 """
 
 import copy
-import json
 import random
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Final
 
+import orjson
+
 ApiRecord = dict[str, Any]
 
 
 def pretty(record: Mapping[str, Any]) -> bytes:
     """A record as such repositories hold it."""
-    return json.dumps(record, indent=2).encode()
+    return orjson.dumps(record, option=orjson.OPT_INDENT_2)
 
 
 def file_name(record: Mapping[str, Any]) -> str:

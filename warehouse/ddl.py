@@ -30,7 +30,7 @@ def column_type(dtype: pl.DataType) -> str:
 def create_table(table: Table) -> Iterator[str]:
     """Statements that create a table as its model says, with comments."""
     columns = [f"{name} {column_type(dtype)}{'' if nullable else ' NOT NULL'}" for name, dtype, nullable, _ in table.columns()]
-    columns += [f"PRIMARY KEY ({', '.join(table.key)})"] if table.key else []
+    columns += [f"PRIMARY KEY ({', '.join(table.key)})"] if table.key and table.is_indexed else []
     yield f"CREATE TABLE IF NOT EXISTS {table.qualified} ({', '.join(columns)})"
     yield f"COMMENT ON TABLE {table.qualified} IS {quoted(table.description)}"
     for name, _, _, description in table.columns():

@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from schemas.frames import content_frames, frame, snapshot_row
-from schemas.record import Content, Snapshot
+from schemas.frames import frame, snapshot_row
+from schemas.record import Snapshot
 from schemas.tables import (
     CAPTURES,
     CHANGES,
@@ -25,6 +25,7 @@ from schemas.tables import (
     WATCHED_VERSIONS,
 )
 from warehouse.captures import pack_new, refuse_to_look_back
+from warehouse.contents import append_contents
 from warehouse.database import Warehouse
 from warehouse.incidents import write_incidents
 from warehouse.journal import flush, note_all
@@ -62,7 +63,6 @@ class Nights:
     bodies: Mapping[str, bytes]
     like: Mapping[str, str]
     snapshots: Sequence[Snapshot]
-    contents: Mapping[str, Content]
     ended: Mapping[str, datetime]
     watched: Sequence[Row]
     findings: Sequence[Row]
@@ -124,8 +124,7 @@ def write_nights(db: Warehouse, source: str, nights: Nights) -> None:
             hold(db, run_id, list(rows))
         db.execute("UPDATE quarantine SET status = 'released' WHERE list_contains(?::VARCHAR[], quarantine_id)", [list(nights.released)])
         _end(db, {ident: at for ident, at in nights.ended.items() if ident not in new})
-        for table, content in content_frames(nights.contents.values()):
-            db.append(table, content, or_ignore=True)
+        append_contents(db, (snapshot.record.content for snapshot in nights.snapshots))
         db.append(
             SNAPSHOTS, frame(SNAPSHOTS, [snapshot_row(s) | {"seen_to_at": nights.ended.get(s.snapshot_id)} for s in nights.snapshots])
         )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from schemas.frames import content_frames, frame, snapshot_frame
+from schemas.frames import frame, snapshot_frame
 from schemas.record import Snapshot
-from schemas.tables import CONTENT_DUTIES, CONTENT_DUTY_KSBS, CONTENT_KSBS, CONTENT_OPTIONS, FINDINGS, REPARSE_REPORT, SNAPSHOTS
+from schemas.tables import FINDINGS, REPARSE_REPORT, SNAPSHOTS
+from warehouse.contents import append_contents
 from warehouse.database import Warehouse
 from warehouse.read import Queryable
 
@@ -56,8 +57,7 @@ def write_reread(db: Warehouse, source: str, parser_version: str, reread: Reread
     """Put the new reading in the place of the old one, and say what it altered, in one transaction."""
     ids = [*reread.same, *(snapshot.snapshot_id for snapshot, _ in reread.altered)]
     with db.transaction():
-        for table, rows in content_frames({s.record.content.content_id: s.record.content for s, _ in reread.altered}.values()):
-            db.append(table, rows, or_ignore=True)
+        append_contents(db, (snapshot.record.content for snapshot, _ in reread.altered))
         _replace(db, reread.altered)
         db.execute("UPDATE snapshots SET parser_version = ? WHERE list_contains(?::VARCHAR[], snapshot_id)", [parser_version, ids])
         db.execute(
@@ -77,13 +77,6 @@ def _replace(db: Warehouse, altered: Sequence[tuple[Snapshot, datetime | None]])
     ends = [end for _, end in altered]
     with db.registered("reread", rows.with_columns(seen_to_at=frame(SNAPSHOTS, [{"seen_to_at": end} for end in ends])["seen_to_at"])):
         db.execute("INSERT OR REPLACE INTO snapshots BY NAME SELECT * FROM reread")
-
-
-def drop_unused_contents(db: Warehouse) -> None:
-    """Let go of KSBs, duties, links and options that no snapshot has any more."""
-    with db.transaction():
-        for table in (CONTENT_KSBS, CONTENT_DUTIES, CONTENT_DUTY_KSBS, CONTENT_OPTIONS):
-            db.execute(f"DELETE FROM {table.name} WHERE content_id NOT IN (SELECT content_id FROM snapshots)")
 
 
 def reparse_report(db: Queryable) -> list[dict[str, Any]]:

@@ -13,11 +13,12 @@ from typing import Any, Final
 import polars as pl
 
 from schemas.change import TransitionKind
-from schemas.frames import content_frames, frame, snapshot_frame
+from schemas.frames import frame, snapshot_frame
 from schemas.record import Snapshot
 from schemas.tables import EVIDENCE, FINDINGS, SNAPSHOTS, TRANSITIONS, WATCHED_VERSIONS
 from warehouse.batches import parts_of
 from warehouse.captures import forget_listings, pack_new
+from warehouse.contents import append_contents
 from warehouse.database import Warehouse
 from warehouse.evidence import read_body
 from warehouse.incidents import write_incidents
@@ -245,8 +246,7 @@ def write_observed(db: Warehouse, batch: Batch, observed: Observed, parser_versi
                 "UPDATE snapshots SET seen_to_at = ? WHERE list_contains(?::VARCHAR[], snapshot_id)", [now, list(observed.superseded)]
             )
             db.execute("DELETE FROM findings WHERE list_contains(?::VARCHAR[], snapshot_id)", [list(observed.superseded)])
-        for table, rows in content_frames({s.record.content.content_id: s.record.content for s in observed.snapshots}.values()):
-            db.append(table, rows, or_ignore=True)
+        append_contents(db, (snapshot.record.content for snapshot in observed.snapshots))
         db.append(SNAPSHOTS, snapshot_frame(observed.snapshots))
         db.append(FINDINGS, frame(FINDINGS, observed.findings), or_ignore=True)
         _mark_checked(db, batch, observed.checked, parser_version)
