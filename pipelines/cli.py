@@ -4,37 +4,40 @@ Belongs here: options, exit codes and what is printed. Not here: doing the work.
 parsers are imported by the commands that run the job, so that the others answer at once.
 """
 
-import getpass
-import platform
 import shutil
 import sys
-from collections.abc import Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import version as installed
-from itertools import groupby
-from operator import itemgetter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, cast, get_args
 
-import pydantic
 import typer
 from rich.markup import escape
 from rich.text import Text
 
 from pipelines import terminal
-from pipelines.alerts.subscriptions import DEMO, SubscriptionsError
+from pipelines.alerts.subscriptions import DEMO
 from pipelines.alerts.subscriptions import load as load_subscriptions
+from pipelines.commands import alerts, quarantine
+from pipelines.commands.doctor import examine
+from pipelines.commands.options import (
+    EXIT_FAILED,
+    EXIT_QUARANTINE,
+    Contact,
+    Data,
+    Json,
+    moment_of,
+    one_of,
+    plain_errors,
+    references_of,
+    settings_of,
+    utc_now,
+)
 from pipelines.run import AlertMode
-from pipelines.settings import PREFIX, Settings, misspelt, origin, problems, settings_despite, settings_with
+from pipelines.settings import PREFIX, Settings, misspelt, origin, settings_despite
 from schemas.events import EVENTS, SEVERITIES
-from schemas.tables import REFERENCE_RE
-from warehouse import outbox, quarantine, read
-from warehouse.checks import NEW_ODDITIES, failing_rows
+from warehouse import outbox, read
 from warehouse.conflicts import unresolved
-from warehouse.database import BEFORE_REBUILD, WarehouseBusyError, WarehouseError, open_warehouse, put_in_place
-from warehouse.evidence import EvidenceError, read_body
-from warehouse.incidents import open_incidents
+from warehouse.database import BEFORE_REBUILD, WarehouseError, open_warehouse, put_in_place
 from warehouse.lock import only_writer
 from warehouse.publish import PUBLISHED, publish
 from warehouse.reparse import reparse_report
@@ -46,15 +49,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-EXIT_FAILED: Final = 1
-EXIT_QUARANTINE: Final = 3
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(alerts.app, name="alerts")
 _EXIT_CODES: Final = {"good": 0, "quarantine": EXIT_QUARANTINE, "failed": EXIT_FAILED, "running": EXIT_FAILED}
-
-Data = Annotated[Path | None, typer.Option("--data", help="Data folder (default: STANDARDS_WATCH_DATA, else data).", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Contact = Annotated[
-    str | None, typer.Option("--contact", help="E-mail address or web page the publisher can reach you at.", show_default=False)
-]
 
 
 @app.command()
@@ -81,11 +78,13 @@ def run(
     """Run the daily job once. Exit 0 good, 1 failed or somebody was not told, 3 done but with something held back or not served."""
     from pipelines.job import JobRequest, run_job
 
-    with _plain_errors():
-        settings = _settings(data=data, site=site, sources=source, contact=contact, requests_per_second=requests_per_second)
-        _one_of([alerts], get_args(AlertMode), "--alerts")
+    with plain_errors():
+        settings = settings_of(data=data, site=site, sources=source, contact=contact, requests_per_second=requests_per_second)
+        one_of([alerts], get_args(AlertMode), "--alerts")
         load_subscriptions(settings.subscriptions)
-        request = JobRequest(settings=settings, only=_references(only), observed_at=_moment(observed_at), alerts=cast(AlertMode, alerts))
+        request = JobRequest(
+            settings=settings, only=references_of(only), observed_at=moment_of(observed_at), alerts=cast(AlertMode, alerts)
+        )
         with terminal.progress_bars(quiet=as_json) as progress:
             outcome = run_job(request, progress)
     if as_json:
@@ -104,8 +103,8 @@ def demo(data: Data = None) -> None:
     from scrapers.sample.nights import DATES
     from scrapers.sample.server import SampleSite, sample_nights
 
-    with _plain_errors():
-        folder = _settings(data=data).data / "demo"
+    with plain_errors():
+        folder = settings_of(data=data).data / "demo"
         _clear(folder)
         folder.mkdir(parents=True)
         told = folder / "subscriptions.toml"
@@ -114,7 +113,7 @@ def demo(data: Data = None) -> None:
             for number, night in enumerate(DATES, 1):
                 site.move(number)
                 terminal.console.rule(f"Night {number}: {night:%d %B %Y}")
-                settings = _settings(
+                settings = settings_of(
                     data=folder,
                     site=site.url,
                     sources=["all", "occupation"],
@@ -151,16 +150,16 @@ def changes(
     as_json: Json = False,
 ) -> None:
     """What changed, newest first."""
-    with _plain_errors():
-        _one_of(event, list(EVENTS), "--event")
-        _one_of(severity, SEVERITIES, "--severity")
-        since_at, until_at = _moment(since), _moment(until)
-        with read.open_published(_settings(data=data).data) as reader:
+    with plain_errors():
+        one_of(event, list(EVENTS), "--event")
+        one_of(severity, SEVERITIES, "--severity")
+        since_at, until_at = moment_of(since), moment_of(until)
+        with read.open_published(settings_of(data=data).data) as reader:
             rows = read.changes(
                 reader,
                 since=since_at,
                 until=until_at,
-                references=_references(reference) or (),
+                references=references_of(reference) or (),
                 events=event or (),
                 severities=severity or (),
             )
@@ -183,10 +182,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """One standard: facts, KSBs, duties, which duty needs which KSB, and what the sources disagree on."""
-    with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
+    with plain_errors(), read.open_published(settings_of(data=data).data) as reader:
         row = _version(reader, reference.upper(), version, as_of)
         content = read.content(reader, row["snapshot_id"])
-        found = unresolved(reader, row["reference"], _moment(as_of, is_end_of_day=True))
+        found = unresolved(reader, row["reference"], moment_of(as_of, is_end_of_day=True))
         found = [conflict for conflict in found if conflict["version"] in (row["version"], None)]
     if as_json:
         terminal.print_json(row | content | {"source_conflicts": found})
@@ -217,7 +216,7 @@ def show_diff(
             "Name two versions (diff ST0128 1.0 1.1), or one version and two days (diff ST0128 1.1 --from 2026-08-13 --to 2026-08-14)."
         )
     reference = reference.upper()
-    with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
+    with plain_errors(), read.open_published(settings_of(data=data).data) as reader:
         pair = []
         for version, day in ((old, since), (new or old, until)):
             row = _version(reader, reference, version, day)
@@ -249,13 +248,13 @@ def fill_in(
 
     if (git is None) == (jsonl is None):
         raise typer.BadParameter("Name a repository with --git, or a replay file with --jsonl.")
-    with _plain_errors():
-        folder = _settings(data=data).data
+    with plain_errors():
+        folder = settings_of(data=data).data
         try:
             with only_writer(folder), terminal.progress_bars(quiet=as_json) as progress:
                 history = Repository(git) if git else Replay(jsonl or Path())
                 with open_warehouse(folder) as db:
-                    done = backfill(db, folder / "evidence", history, progress, _utc_now)
+                    done = backfill(db, folder / "evidence", history, progress, utc_now)
                     publish(db, folder)
                     counts = done.as_dict() | read.tally(db)
         except HistoryError as error:
@@ -264,152 +263,6 @@ def fill_in(
         terminal.print_json(counts)
     else:
         terminal.show_backfill(counts, folder)
-
-
-quarantine_app = typer.Typer(help="Records held back: look at them, let one through, or turn it down.", no_args_is_help=True)
-app.add_typer(quarantine_app, name="quarantine")
-Held = Annotated[str, typer.Argument(help="The id, or its beginning, as `quarantine list` shows it.", metavar="ID")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the decision.")]
-Who = Annotated[str | None, typer.Option("--by", help="Who decides (default: the user of this machine).", show_default=False)]
-
-
-@quarantine_app.command("list")
-def quarantine_list(
-    data: Data = None, everything: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False, as_json: Json = False
-) -> None:
-    """What is held back now."""
-    with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
-        rows = quarantine.held(reader, is_open=not everything)
-    if as_json:
-        terminal.print_json(rows)
-    elif rows:
-        shown = [row | {"id": row["quarantine_id"][:8]} for row in rows]
-        terminal.show_rows("Held back", shown, ("id", "status", "held_at", "source", "reference", "version", "rule", "reason"))
-    else:
-        terminal.console.print("Nothing is held back.")
-
-
-@quarantine_app.command("show")
-def quarantine_show(held: Held, data: Data = None, as_json: Json = False) -> None:
-    """One held record: what was wrong, and the beginning of its evidence."""
-    with _plain_errors():
-        folder = _settings(data=data).data
-        with read.open_published(folder) as reader:
-            row = quarantine.one(reader, held)
-            kept = reader.rows("SELECT * FROM evidence WHERE sha256 = ?", [row["evidence_sha256"]])
-            row["evidence"] = read_body(folder / "evidence", kept[0])[:2000].decode("utf-8", "replace") if kept else None
-    if as_json:
-        terminal.print_json(row)
-    else:
-        terminal.show_facts(row)
-
-
-@quarantine_app.command("approve")
-def quarantine_approve(held: Held, reason: Reason, data: Data = None, by: Who = None, as_json: Json = False) -> None:
-    """Let a held record through, once, at the next run that meets it."""
-    _decide(held, "approved", reason, data, by, as_json=as_json)
-
-
-@quarantine_app.command("reject")
-def quarantine_reject(held: Held, reason: Reason, data: Data = None, by: Who = None, as_json: Json = False) -> None:
-    """Keep a record out and stop mentioning it; the last good one stays current."""
-    _decide(held, "rejected", reason, data, by, as_json=as_json)
-
-
-def _decide(held: str, decision: quarantine.Decision, reason: str, data: Path | None, by: str | None, *, as_json: bool) -> None:
-    with _plain_errors():
-        folder = _settings(data=data).data
-        with only_writer(folder), open_warehouse(folder) as db:
-            now = datetime.now(UTC).replace(tzinfo=None)
-            row = quarantine.decide(db, held, decision, reason=reason, who=by or getpass.getuser(), at=now)
-            publish(db, folder)
-    if as_json:
-        terminal.print_json(row)
-    else:
-        name = f"{row['reference']} {row['version']} ({row['quarantine_id'][:8]})"
-        terminal.console.print(Text(f"{name} is {row['status']}, by {row['decided_by']}: {row['decision_reason']}"), soft_wrap=True)
-
-
-alerts_app = typer.Typer(help="Who is told of what: try every target, see what was sent, try again what was not.", no_args_is_help=True)
-app.add_typer(alerts_app, name="alerts")
-
-
-@alerts_app.command("test")
-def alerts_test(
-    data: Data = None,
-    target: Annotated[list[str] | None, typer.Option("--target", help="Only this target; may be repeated.", show_default=False)] = None,
-    as_json: Json = False,
-) -> None:
-    """Send a sample through every target and say what each answered. Exit 1 where one did not take it."""
-    from pipelines.alerts.channels import channel
-    from pipelines.alerts.sample import sample_message
-
-    with _plain_errors():
-        settings = _settings(data=data)
-        loaded = load_subscriptions(settings.subscriptions)
-        names = list(loaded.subscriptions.targets)
-        _one_of(target, names, "--target")
-        rows = []
-        for name in target or names:
-            answer = channel(loaded, name, settings.data, _utc_now)(sample_message(name, _utc_now(), settings.public_url))
-            kind = loaded.subscriptions.targets[name].kind
-            rows.append({"target": name, "channel": kind, "is_taken": answer.is_taken, "answer": answer.words})
-    if as_json:
-        terminal.print_json(rows)
-    elif rows:
-        terminal.show_rows(f"Targets of {loaded.origin}", rows, ("target", "channel", "is_taken", "answer"))
-    else:
-        terminal.console.print(f"{loaded.origin} names no target.")
-    raise typer.Exit(0 if all(row["is_taken"] for row in rows) else EXIT_FAILED)
-
-
-@alerts_app.command("list")
-def alerts_list(
-    data: Data = None, everything: Annotated[bool, typer.Option("--all", help="What was sent too.")] = False, as_json: Json = False
-) -> None:
-    """What is to be sent, tried again or was given up."""
-    with _plain_errors(), read.open_published(_settings(data=data).data) as reader:
-        rows = outbox.deliveries(reader, is_open=not everything)
-    if as_json:
-        terminal.print_json(rows)
-    elif rows:
-        columns = ("id", "state", "target", "kind", "reference", "changes", "attempts", "next_try_at", "last_answer")
-        shown = [row | {"id": row["delivery_id"][:8], "changes": len(row["change_ids"])} for row in rows]
-        terminal.show_rows("Deliveries" if everything else "Not sent yet", shown, columns)
-    else:
-        terminal.console.print("Everything was sent.")
-
-
-@alerts_app.command("retry")
-def alerts_retry(
-    which: Annotated[
-        list[str] | None,
-        typer.Argument(help="Ids, or their beginnings, as `alerts list` shows them.", metavar="[ID]...", show_default=False),
-    ] = None,
-    data: Data = None,
-    dead: Annotated[bool, typer.Option("--dead", help="Those that were given up too.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Try now what failed, and what else is due. Exit 1 where somebody still was not told."""
-    from pipelines.alerts.delivery import Office, deliver
-
-    with _plain_errors():
-        settings = _settings(data=data)
-        loaded = load_subscriptions(settings.subscriptions)
-        with only_writer(settings.data), open_warehouse(settings.data) as db:
-            chosen = outbox.try_again(db, _utc_now(), prefixes=which or (), with_dead=dead)
-            if which and not chosen:
-                raise typer.BadParameter(f"No failed delivery has an id that begins with {' or '.join(which)}. `alerts list` names them.")
-            office = Office(data=settings.data, loaded=loaded, public_url=settings.public_url, now=_utc_now)
-            report = deliver(db, office, is_after_run=False)
-            publish(db, settings.data)
-    if as_json:
-        terminal.print_json(report.tried)
-    elif report.tried:
-        terminal.show_rows("Tried", report.tried, ("target", "channel", "subject", "state", "attempts", "answer"))
-    else:
-        terminal.console.print("Nothing was due.")
-    raise typer.Exit(EXIT_FAILED if report.untold else 0)
 
 
 @app.command()
@@ -426,8 +279,8 @@ def explain(
     """Where a value came from: the bytes, their hash, address and time, and what they read as today. Exit 1 where that differs."""
     from pipelines.audit import explain as explain_value
 
-    with _plain_errors():
-        folder = _settings(data=data).data
+    with plain_errors():
+        folder = settings_of(data=data).data
         with read.open_published(folder) as reader:
             row = _version(reader, reference.upper(), version, as_of)
             try:
@@ -449,8 +302,8 @@ def verify(data: Data = None, as_json: Json = False) -> None:
     """Check every stored body against its digest and every rule between the tables. Exit 1 where something is wrong."""
     from pipelines.audit import verify as verify_all
 
-    with _plain_errors():
-        folder = _settings(data=data).data
+    with plain_errors():
+        folder = settings_of(data=data).data
         with read.open_published(folder) as reader, terminal.progress_bars(quiet=as_json) as progress:
             verdicts = list(verify_all(reader, folder / "evidence", progress))
     if as_json:
@@ -469,8 +322,8 @@ def make_again(data: Data = None, as_json: Json = False) -> None:
     """Make the warehouse again from the evidence folder alone: the same history, the same change ids."""
     from pipelines.rebuild import rebuild
 
-    with _plain_errors():
-        folder = _settings(data=data).data
+    with plain_errors():
+        folder = settings_of(data=data).data
         with only_writer(folder), terminal.progress_bars(quiet=as_json) as progress:
             draft = folder / ".rebuild"
             shutil.rmtree(draft, ignore_errors=True)
@@ -500,10 +353,10 @@ def read_again(
     """Read stored evidence again with today's parsers, as a run does first; what that alters is our change, never the publisher's."""
     from pipelines.reparse import reparse
 
-    with _plain_errors():
-        folder = _settings(data=data).data
+    with plain_errors():
+        folder = settings_of(data=data).data
         if not report:
-            now = datetime.now(UTC).replace(tzinfo=None)
+            now = utc_now()
             with only_writer(folder), open_warehouse(folder) as db, terminal.progress_bars(quiet=as_json) as progress:
                 reparse(db, folder / "evidence", progress, run_id="reparse", at=now)
                 publish(db, folder)
@@ -545,8 +398,8 @@ def site_build(
     """Bring the pages to what the published file says; only what moved is made anew. They work from a disk and from any file server."""
     from pipelines.publish.site.build import SITE, build_site
 
-    with _plain_errors():
-        kept = _settings(data=data).data
+    with plain_errors():
+        kept = settings_of(data=data).data
         target = folder or kept / SITE
         with terminal.progress_bars(quiet=as_json) as progress:
             built = build_site(kept, target, progress)
@@ -568,9 +421,9 @@ def export(
     """Everything that is published, as files: Parquet, CSV, JSON Lines or SQLite, with a data package descriptor."""
     from pipelines.publish import exports
 
-    with _plain_errors():
-        _one_of([form], get_args(exports.Format), "--format")
-        with read.open_published(_settings(data=data).data) as reader:
+    with plain_errors():
+        one_of([form], get_args(exports.Format), "--format")
+        with read.open_published(settings_of(data=data).data) as reader:
             try:
                 written = exports.export(reader, folder, cast(exports.Format, form))
             except exports.ExportError as error:
@@ -585,7 +438,7 @@ def export(
 @app.command()
 def doctor(data: Data = None, as_json: Json = False) -> None:
     """Explain the settings and the state of the data folder; asks nobody over the network."""
-    with _plain_errors():
+    with plain_errors():
         told = {"data": data}
         settings, wrong = settings_despite(told)
         rows = [
@@ -600,7 +453,7 @@ def doctor(data: Data = None, as_json: Json = False) -> None:
         for name, meant in misspelt():
             hint = f"; {meant} is" if meant else ""
             findings.append({"what": name, "is_good": False, "finding": f"is no setting, and nobody reads it{hint}"})
-        findings += _examine(settings)
+        findings += examine(settings)
     if as_json:
         terminal.print_json({"settings": rows, "state": findings})
     else:
@@ -609,34 +462,8 @@ def doctor(data: Data = None, as_json: Json = False) -> None:
     raise typer.Exit(EXIT_FAILED if any(row["is_good"] is False for row in findings) else 0)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _settings(**told: Any) -> Settings:
-    try:
-        return settings_with(told)
-    except pydantic.ValidationError as error:
-        details = "; ".join(f"{name}: {said}" for name, said in problems(error, told).items())
-        raise typer.BadParameter(f"{details}. `standards-watch doctor` shows every setting.") from error
-
-
-@contextmanager
-def _plain_errors() -> Any:
-    try:
-        yield
-    except (WarehouseError, EvidenceError, SubscriptionsError) as error:
-        terminal.errors.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
-        raise typer.Exit(EXIT_FAILED) from error
-    except OSError as error:
-        terminal.errors.print(
-            f"[red]{escape(f'{error.filename}: {error.strerror}.')}[/] Name another data folder with --data.", soft_wrap=True
-        )
-        raise typer.Exit(EXIT_FAILED) from error
-
-
 def _version(reader: read.Queryable, reference: str, version: str | None, as_of: str | None) -> dict[str, Any]:
-    row = read.version(reader, reference, version, _moment(as_of, is_end_of_day=True))
+    row = read.version(reader, reference, version, moment_of(as_of, is_end_of_day=True))
     if row is None:
         there = ", ".join(read.versions_of(reader, reference)) or "no version of that standard"
         asked = " ".join(part for part in (reference, version, f"as of {as_of}" if as_of else None) if part)
@@ -644,120 +471,8 @@ def _version(reader: read.Queryable, reference: str, version: str | None, as_of:
     return row
 
 
-def _references(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    parts = tuple(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip()))
-    wrong = [part for part in parts if not REFERENCE_RE.match(part)]
-    if wrong or not parts:
-        raise typer.BadParameter(f"{', '.join(wrong) or 'Nothing'} names no standard; write ST0128,ST0004.")
-    return parts
-
-
-def _moment(text: str | None, *, is_end_of_day: bool = False) -> datetime | None:
-    """A day or moment as naive UTC; "as it was known at a day" means at its end."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a day or moment; write 2026-08-13 or 2026-08-13T05:00:00Z.") from error
-    if is_end_of_day and len(text) == len("2026-08-13"):
-        moment += timedelta(days=1, microseconds=-1)
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def _one_of(values: Sequence[str] | None, known: Sequence[str], option: str) -> None:
-    unknown = [value for value in values or () if value not in known]
-    if unknown:
-        raise typer.BadParameter(f"{option} {', '.join(unknown)} is not known. There are: {', '.join(known)}.")
-
-
 def _clear(folder: Path) -> None:
     """Empty the demo's own folder; anything that is not a data folder is left alone."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "warehouse.duckdb").exists():
         raise WarehouseError(f"{folder} holds something else than a demo. Name another data folder with --data.")
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _examine(settings: Settings) -> Any:
-    """What a person would look at first, each with whether it is in order (None: nothing to say yet)."""
-    yield {"what": "Python", "is_good": sys.version_info >= (3, 11), "finding": platform.python_version()}
-    for package in ("standards-watch", "dagster", "duckdb", "pandera", "polars"):
-        yield {"what": package, "is_good": True, "finding": installed(package)}
-    loopback = "127.0.0.1" in settings.site or "localhost" in settings.site
-    contact = settings.contact or "not set: run needs STANDARDS_WATCH_CONTACT or --contact"
-    yield {"what": "contact", "is_good": bool(settings.contact) or (None if loopback else False), "finding": contact}
-    try:
-        loaded = load_subscriptions(settings.subscriptions)
-        said = f"{loaded.origin}: {len(loaded.subscriptions.subscriptions)} subscriptions, {len(loaded.subscriptions.targets)} targets"
-        yield {"what": "subscriptions", "is_good": True, "finding": said}
-    except SubscriptionsError as error:
-        yield {"what": "subscriptions", "is_good": False, "finding": str(error)}
-    folder = settings.data
-    if not folder.exists():
-        yield {"what": "data folder", "is_good": None, "finding": f"{folder.absolute()} is not there yet; the first run makes it"}
-        return
-    newest: list[dict[str, Any]] = []
-    if (folder / "warehouse.duckdb").exists():
-        newest = yield from _examine_warehouse(folder)
-    else:
-        yield {"what": "warehouse", "is_good": None, "finding": f"{folder.absolute()} holds none yet; the first run makes it"}
-    try:
-        with read.open_published(folder) as reader:
-            counts = read.tally(reader)
-            newest = newest or read.runs(reader, 1)
-            incidents = open_incidents(reader)
-            disagreements = [row for row in unresolved(reader) if not row["is_explained"]]
-    except WarehouseError as error:
-        yield {"what": "published", "is_good": None, "finding": str(error)}
-        return
-    told = f"{counts['versions']:,} versions of {counts['standards']:,} standards, {counts['snapshots']:,} snapshots, {counts['changes']:,} changes"
-    yield {"what": "published", "is_good": True, "finding": f"{(folder / PUBLISHED).absolute()}: {told}"}
-    for row in newest:
-        said = f": {row['message']}" if row["message"] else ""
-        yield {
-            "what": "last run",
-            "is_good": row["status"] == "good",
-            "finding": f"{row['status']}, {row['started_at']:%Y-%m-%d %H:%M} UTC{said}",
-        }
-    for row in incidents:
-        yield {
-            "what": "incident",
-            "is_good": False,
-            "finding": f"{row['rule']}, since {row['opened_at']:%Y-%m-%d %H:%M} UTC: {row['summary']}",
-        }
-    if counts["stale"]:
-        yield {
-            "what": "stale",
-            "is_good": False,
-            "finding": f"{counts['stale']:,} versions could not be checked by the last run that tried",
-        }
-    if disagreements:
-        references = list(dict.fromkeys(row["reference"] for row in disagreements))
-        named = ", ".join(references[:5]) + (f" and {len(references) - 5:,} more" if len(references) > 5 else "")
-        points = f"{len(disagreements):,} point{'s' if len(disagreements) > 1 else ''}"
-        finding = f"they disagree on {points}, of {named}; `standards-watch show` says what each tells"
-        yield {"what": "sources", "is_good": None, "finding": finding}
-
-
-def _examine_warehouse(folder: Path) -> Any:
-    """The writer's file; returns its newest run."""
-    try:
-        with open_warehouse(folder) as db:
-            newest = read.runs(db, 1)
-            died = db.rows("SELECT run_id, started_at FROM runs WHERE status = 'running' ORDER BY started_at")
-            for row in died:
-                yield {"what": "run", "is_good": None, "finding": f"{row['run_id']} of {row['started_at']:%Y-%m-%d %H:%M} UTC did not end"}
-            odd = failing_rows(db, NEW_ODDITIES, "")
-        yield {"what": "warehouse", "is_good": True, "finding": str((folder / "warehouse.duckdb").absolute())}
-        for rule, rows in groupby(odd, key=itemgetter("rule")):
-            said = [f"{row['reference']} {row['version']} {row['message']}" for row in rows]
-            yield {"what": "new oddity", "is_good": None, "finding": f"{rule}, {len(said)} times: {'; '.join(said[:3])}"}
-    except WarehouseBusyError as error:
-        yield {"what": "warehouse", "is_good": None, "finding": str(error)}
-    except WarehouseError as error:
-        yield {"what": "warehouse", "is_good": False, "finding": str(error)}
-    else:
-        return newest
-    return []
