@@ -34,7 +34,7 @@ from warehouse.snapshots import Batch, Shown
 class Portion:
     """How much is read and written together: until so many files, or nights, have come together. A kill costs one at most."""
 
-    files: int = 600
+    files: int = 3_000
     nights: int = 150
 
 
@@ -73,7 +73,7 @@ def backfill(
         return tally
     past = Past(db, evidence)
     tree = _Tree()
-    with _Readers(history, processes or min(2, os.cpu_count() or 1), few=portion.files // 2) as readers:
+    with _Readers(history, processes or min(2, os.cpu_count() or 1), few=portion.files // 10) as readers:
         if done:
             files = history.files(done)
             for file in readers.read(files):

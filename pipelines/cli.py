@@ -37,9 +37,9 @@ from pipelines.settings import PREFIX, Settings, misspelt, origin, settings_desp
 from schemas.events import EVENTS, SEVERITIES
 from warehouse import outbox, read
 from warehouse.conflicts import unresolved
-from warehouse.database import BEFORE_REBUILD, WarehouseError, open_warehouse, put_in_place
+from warehouse.database import BEFORE_REBUILD, WAREHOUSE, WarehouseError, open_warehouse, put_in_place
 from warehouse.lock import only_writer
-from warehouse.publish import PUBLISHED, publish
+from warehouse.publish import PUBLISHED, publish, shrink
 from warehouse.reparse import reparse_report
 
 app = typer.Typer(
@@ -257,6 +257,7 @@ def fill_in(
                     done = backfill(db, folder / "evidence", history, progress, utc_now)
                     publish(db, folder)
                     counts = done.as_dict() | read.tally(db)
+                shrink(folder)
         except HistoryError as error:
             raise WarehouseError(str(error)) from error
     if as_json:
@@ -328,12 +329,13 @@ def make_again(data: Data = None, as_json: Json = False) -> None:
             draft = folder / ".rebuild"
             shutil.rmtree(draft, ignore_errors=True)
             with open_warehouse(draft, is_replay=True) as db:
-                outbox.keep_told(db, folder / "warehouse.duckdb")
+                outbox.keep_told(db, folder / WAREHOUSE)
                 runs = rebuild(db, folder, progress)
             put_in_place(draft, folder)
             with open_warehouse(folder) as db:
                 publish(db, folder)
                 counts = read.tally(db) | {"runs": runs}
+            shrink(folder)
     if as_json:
         terminal.print_json(counts)
     else:
@@ -473,6 +475,6 @@ def _version(reader: read.Queryable, reference: str, version: str | None, as_of:
 
 def _clear(folder: Path) -> None:
     """Empty the demo's own folder; anything that is not a data folder is left alone."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "warehouse.duckdb").exists():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / WAREHOUSE).exists():
         raise WarehouseError(f"{folder} holds something else than a demo. Name another data folder with --data.")
     shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,6 @@ pipelines.comparison), and the nights that wait to be written. Not here: reading
 A record that says what the one before it said is noise: it is counted, and its bytes stay in the history.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -28,8 +27,6 @@ from warehouse.past import Nights, begun, write_nights
 from warehouse.snapshots import SAME_DAY, Batch, Known, Observed, Shown, Transition, approved_ids, bodies
 
 SOURCE: Final = "api"
-# Records at hand; one that is asked for again later is read again from its evidence.
-_RECORDS: Final = 4_000
 
 Key = tuple[str, str]
 Rows = list[dict[str, Any]]
@@ -129,7 +126,7 @@ class Past:
         self._approved = approved_ids(db, SOURCE)
         self._incidents = self._open_incidents()
         self._unfit: dict[str, str] = {}
-        self._readings: OrderedDict[str, _Reading] = OrderedDict()
+        self._readings: dict[str, _Reading] = {}
         self._new_bodies: dict[str, bytes] = {}
         self._stored = set(start.stored)
         self._contents = set(start.contents)
@@ -165,8 +162,10 @@ class Past:
         return self._address.get(record_id) if record_id else None
 
     def forget(self) -> None:
-        """Let go of bodies that nobody used."""
+        """Let go of bodies that nobody used, and of records that are not in force; those are read again where they are asked for."""
         self._new_bodies = {}
+        in_force = {version.evidence_sha256 for version in self._known.values()}
+        self._readings = {address: reading for address, reading in self._readings.items() if address in in_force}
 
     def learn(self, files: Iterable[File], *, anew: bool = False) -> None:
         """Take over what files say, and judge all of it at once by what fits the tables; `anew` where it is to be kept as it is here."""
@@ -180,7 +179,7 @@ class Past:
                 self._address[file.record_id] = file.address
             address = self._address.setdefault(file.record_id, file.address)
             if file.record:
-                self._remember(address, _Reading(record=file.record, findings=file.findings))
+                self._readings[address] = _Reading(record=file.record, findings=file.findings)
                 probes.append(_probe(file.record, address))
         self._unfit |= unfit(probes, self._contents) if probes else {}
 
@@ -193,18 +192,11 @@ class Past:
         reading = self._reading(shown.evidence_sha256)
         return Said(shown=shown, record=reading.record, findings=reading.findings)
 
-    def _remember(self, address: str, reading: _Reading) -> None:
-        self._readings[address] = reading
-        self._readings.move_to_end(address)
-        if len(self._readings) > _RECORDS + len(self._new_bodies):
-            self._readings.popitem(last=False)
-
     def _reading(self, address: str) -> _Reading:
         if address not in self._readings:
             body = self._new_bodies.get(address) or bodies(self._db, self._evidence, {address})[address]
             reading = api.parse(body)
-            self._remember(address, _Reading(record=reading.record, findings=reading.findings))
-        self._readings.move_to_end(address)
+            self._readings[address] = _Reading(record=reading.record, findings=reading.findings)
         return self._readings[address]
 
     def read_again(self, address: str) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pandera.errors
 import polars as pl
 
-from pipelines.incidents import MANY, Failure, Met, fields_lost, layout_changed, lost_fields, source_down
+from pipelines.incidents import Failure, Met, fields_lost, is_many, layout_changed, lost_fields, source_down
 from pipelines.reparse import reparse
 from pipelines.run import Progress, Run
 from schemas.change import TransitionKind
@@ -374,7 +374,7 @@ def _judge(look: Look, standing: Standing, unfit: Mapping[str, str]) -> _Judged:
             bad.append(_Held(shown=said.shown, rule="G-SCHEMA", reason=unfit[snapshot.record.record_id]))
         else:
             fitting.append(_Read(shown=said.shown, snapshot=snapshot, findings=said.findings))
-    names = _lost(fitting, standing)
+    names = _lost(fitting, standing, examined)
 
     def incident(met: Met) -> dict[str, Any]:
         known_as = standing.incidents.get((met.rule, met.subject))
@@ -408,11 +408,11 @@ def _judge(look: Look, standing: Standing, unfit: Mapping[str, str]) -> _Judged:
     )
 
 
-def _lost(read: Sequence[_Read], standing: Standing) -> dict[Key, tuple[str, ...]]:
+def _lost(read: Sequence[_Read], standing: Standing, examined: int) -> dict[Key, tuple[str, ...]]:
     """What each changed record told before and tells no more; nothing where too few changed to matter."""
     known = standing.known
     moved = [item for item in read if item.key in known and not _is_same_record(item, known[item.key])]
-    if len(moved) < MANY:
+    if not is_many(len(moved), examined):
         return {}
     before = standing.records([known[item.key] for item in moved])
     return {item.key: lost_fields(before[item.key], item.snapshot.record) for item in moved if item.key in before}

@@ -10,7 +10,7 @@ import unicodedata
 from typing import Final
 
 # Zero-width characters and the byte-order mark are editor residue; a reader cannot see them.
-_INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
+_INVISIBLE: Final = ("\u200b", "\u2060", "\ufeff")
 # "K1: ", "k6:", "S1 Client": with a colon any number, with a space at most two digits, so that a
 # skill about "S355 structural steel" keeps its words.
 _KSB_LABEL_RE: Final = re.compile(r"^([KSB])\s?(?:\d{1,3}\s*[:.)](?!\d)\s*|\d{1,2}(?:\s+[-–]\s*|\s+))(?=\S)", re.IGNORECASE)
@@ -27,7 +27,9 @@ def plain(text: str | None) -> str:
 def visible(text: str) -> str:
     """Text that is unescaped already, as it is compared."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
+        for character in _INVISIBLE:
+            text = text.replace(character, "")
+        text = unicodedata.normalize("NFC", text)
     return " ".join(text.split())
 
 

@@ -6,6 +6,7 @@ Belongs here: HTML fragments inside the API's fields. Not here: pages.
 import html
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import lxml.html
@@ -44,6 +45,8 @@ INLINE: Final = frozenset(
 )
 
 
+# The states of a version mostly have their prose in common, and reading it is half of reading a record.
+@lru_cache(maxsize=4_096)
 def prose_text(field: str) -> str:
     """The visible text of a field that is escaped HTML, plain text, or a mixture.
 

@@ -23,8 +23,13 @@ from warehouse.views import DEFINITION, VIEWS, create_views, described
 
 # The oldest DuckDB that must open our files is 1.2; 2.0 would otherwise write what 1.5 cannot read.
 STORAGE_VERSION: Final = "v1.2.0"
+# By itself DuckDB packs only texts of 4,000 characters with zstd; the prose of a standard has a thousand or two, told again in every state.
+_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "storage_compatibility_version": STORAGE_VERSION,
+    "zstd_min_string_length": 200,
+}
 BEFORE_REBUILD: Final = "warehouse.before-rebuild.duckdb"
-_NAME: Final = "warehouse.duckdb"
+WAREHOUSE: Final = "warehouse.duckdb"
 _HOLDER_RE: Final = re.compile(r"\(PID (\d+)\)")
 
 
@@ -107,9 +112,9 @@ def open_warehouse(data: Path, *, is_replay: bool = False) -> Iterator[Warehouse
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WarehouseError(f"{data} cannot be a data folder: {error.strerror}. Name another one with --data.") from error
-    path = data / _NAME
+    path = data / WAREHOUSE
     try:
-        connection = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
+        connection = duckdb.connect(str(path), config=_CONFIG)
     except duckdb.IOException as error:
         holder = _HOLDER_RE.search(str(error))
         if holder:
@@ -124,12 +129,12 @@ def open_warehouse(data: Path, *, is_replay: bool = False) -> Iterator[Warehouse
 
 def put_in_place(draft: Path, data: Path) -> None:
     """Let the warehouse made in another folder stand in this one; the one that stood here is kept beside it."""
-    old, new = data / _NAME, draft / _NAME
+    old, new = data / WAREHOUSE, draft / WAREHOUSE
     if old.exists():
         # Its log, left by a killed writer, would be taken for the new file's: opening it once brings it in.
         with suppress(duckdb.Error):
             duckdb.connect(str(old)).close()
-        old.with_name(f"{_NAME}.wal").unlink(missing_ok=True)
+        old.with_name(f"{WAREHOUSE}.wal").unlink(missing_ok=True)
         old.replace(data / BEFORE_REBUILD)
     new.replace(old)
     shutil.rmtree(draft)

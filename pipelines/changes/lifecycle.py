@@ -70,14 +70,14 @@ def _changes(reference: str, step: Step, differences: Sequence[Difference]) -> I
     record = step.after or step.before
     if record is None:
         raise ValueError(f"{reference} {step.version}: a step needs a record before or after")
-    since_previous = compare(step.previous, step.after) if step.previous and step.after else ()
+    arrivals = [difference for difference in differences if _is_arrival(difference)]
+    since_previous = compare(step.previous, step.after) if arrivals and step.previous and step.after else ()
     declared = is_declared(step.before, step.after)
     has_new_note = bool(step.before and step.after and step.before.change_note != step.after.change_note)
     in_place = discrepancy(record.change_note, _revisions(differences)) if has_new_note else None
     for difference in differences:
         severity, rule = weigh(difference, is_prose_taught=not record.content.ksbs)
-        # One that was in force before brings nothing new.
-        is_arrival = difference.event in _ARRIVALS and difference.before != RETIRED
+        is_arrival = difference in arrivals
         if is_arrival:
             claim = discrepancy(record.change_note, _revisions(since_previous))
         else:
@@ -99,6 +99,11 @@ def _changes(reference: str, step: Step, differences: Sequence[Difference]) -> I
             effective_on=_effective_on(difference, record),
             summary=summarise(difference, step.version, record, said),
         )
+
+
+def _is_arrival(difference: Difference) -> bool:
+    # One that was in force before brings nothing new.
+    return difference.event in _ARRIVALS and difference.before != RETIRED
 
 
 def _revisions(differences: Iterable[Difference]) -> list[Difference]:

@@ -18,7 +18,7 @@ from pipelines.settings import Settings
 from warehouse import read
 from warehouse.checks import NEW_ODDITIES, failing_rows
 from warehouse.conflicts import unresolved
-from warehouse.database import WarehouseBusyError, WarehouseError, open_warehouse
+from warehouse.database import WAREHOUSE, WarehouseBusyError, WarehouseError, open_warehouse
 from warehouse.incidents import open_incidents
 from warehouse.publish import PUBLISHED
 
@@ -42,7 +42,7 @@ def examine(settings: Settings) -> Iterator[dict[str, Any]]:
         yield {"what": "data folder", "is_good": None, "finding": f"{folder.absolute()} is not there yet; the first run makes it"}
         return
     newest: list[dict[str, Any]] = []
-    if (folder / "warehouse.duckdb").exists():
+    if (folder / WAREHOUSE).exists():
         newest = yield from _examine_warehouse(folder)
     else:
         yield {"what": "warehouse", "is_good": None, "finding": f"{folder.absolute()} holds none yet; the first run makes it"}
@@ -93,7 +93,7 @@ def _examine_warehouse(folder: Path) -> Generator[dict[str, Any], None, list[dic
             for row in died:
                 yield {"what": "run", "is_good": None, "finding": f"{row['run_id']} of {row['started_at']:%Y-%m-%d %H:%M} UTC did not end"}
             odd = failing_rows(db, NEW_ODDITIES, "")
-        yield {"what": "warehouse", "is_good": True, "finding": str((folder / "warehouse.duckdb").absolute())}
+        yield {"what": "warehouse", "is_good": True, "finding": str((folder / WAREHOUSE).absolute())}
         for rule, rows in groupby(odd, key=itemgetter("rule")):
             said = [f"{row['reference']} {row['version']} {row['message']}" for row in rows]
             yield {"what": "new oddity", "is_good": None, "finding": f"{rule}, {len(said)} times: {'; '.join(said[:3])}"}

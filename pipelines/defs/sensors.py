@@ -16,7 +16,7 @@ from pipelines.alerts.subscriptions import SubscriptionsError, load
 from pipelines.defs.automation import DAILY_JOB
 from pipelines.settings import Settings, settings_with
 from warehouse.captures import finish_run
-from warehouse.database import WarehouseBusyError, open_warehouse
+from warehouse.database import WAREHOUSE, WarehouseBusyError, open_warehouse
 from warehouse.lock import only_writer
 from warehouse.outbox import add_alerts, alarm_alert, alarms_open, complete_run_at
 
@@ -37,7 +37,7 @@ def _now() -> datetime:
 def staleness(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Raise alarms and deliver what is due; a run that is writing does both itself."""
     settings = settings_with({})
-    if not (settings.data / "warehouse.duckdb").exists():
+    if not (settings.data / WAREHOUSE).exists():
         return dg.SkipReason("Nothing is watched yet.")
     try:
         report, raised = _tell(settings, failed_run=None)
