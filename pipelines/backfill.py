@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipelines.capture import shrunk
 from pipelines.past import SOURCE, Key, NightLook, Past, Tally
 from pipelines.run import Progress
 from pipelines.snapshots import Look, Said
@@ -334,9 +335,12 @@ def _look(history: History, night: Night, tree: _Tree, touched: Sequence[Key], p
                 shown = replace(shown, evidence_sha256=light.address)
             said.append(past.said(shown))
     absent = past.absent & past.present()
+    remark = shrunk("The night", len(past.present()) - len(absent - past.left), len(past.present()))
+    if remark:
+        absent, remark = set(), f"{remark} Nothing counts as absent."
     look = Look(batch=batch, said=said, same=same, examined=max(len(tree), 1), asked=1, failed=(), absent=absent)
     unplaced = [_unplaced(batch, f"{site}:{path}", light) for path, light in tree.unplaced]
-    return NightLook(look=look, site=site, left=absent & past.left, unplaced=unplaced)
+    return NightLook(look=look, site=site, left=absent & past.left, unplaced=unplaced, remark=remark)
 
 
 def _unplaced(batch: Batch, url: str, light: _Light) -> dict[str, Any]:

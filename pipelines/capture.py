@@ -83,9 +83,8 @@ def capture_api(db: Warehouse, site: Site, run: Run, progress: Progress) -> Capt
     url = site.url(api.PATH)
     promise = _promises(db, site, run, "api").get(url)
     capture, array = _array(site, etag=_validator(promise, url, run.observed_at))
-    known = known_versions_count(db)
-    if capture.outcome == "served" and known >= _FEW_VERSIONS and len(array.entries) < _SHRUNK * known:
-        reason = f"The array holds {len(array.entries):,} versions where {known:,} were known: it shrank below {_SHRUNK:.0%}."
+    reason = shrunk("The array", len(array.entries), known_versions_count(db))
+    if capture.outcome == "served" and reason:
         capture, array = replace(capture, outcome="refused", rule="C-SHRUNK", reason=reason), _Array()
     held: Sequence[Held] = [
         Held(
@@ -121,6 +120,13 @@ def capture_api(db: Warehouse, site: Site, run: Run, progress: Progress) -> Capt
         not_modified=int(capture.outcome == "not_modified"),
         notes=site.notes,
     )
+
+
+def shrunk(what: str, found: int, known: int) -> str | None:
+    """Why so few versions are half an answer; None where they are not."""
+    if known < _FEW_VERSIONS or found >= _SHRUNK * known:
+        return None
+    return f"{what} holds {found:,} versions where {known:,} were known: it shrank below {_SHRUNK:.0%}."
 
 
 def capture_pages(db: Warehouse, site: Site, run: Run, progress: Progress) -> Captured:

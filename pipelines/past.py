@@ -53,12 +53,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightLook:
-    """One night as it is observed; `left` are those of the absent that were left behind, `unplaced` rows of what names no version."""
+    """One night as it is observed.
+
+    `left` are those of the absent that were left behind, `unplaced` rows of what names no version, `remark` what is odd about all of it.
+    """
 
     look: Look
     site: str
     left: Set[Key]
     unplaced: Sequence[dict[str, Any]]
+    remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -457,7 +461,8 @@ def _capture(batch: Batch, shown: Shown) -> dict[str, Any]:
 
 def _run(night: NightLook, now: datetime, held: Sequence[Mapping[str, Any]], observed: Observed) -> dict[str, Any]:
     """The row of a night's run: it stands for the night, and began now."""
-    said = [row["summary"] for row in observed.incidents]
+    said = [night.remark] if night.remark else []
+    said += [row["summary"] for row in observed.incidents]
     said += [f"{row['url']}: {row['reason']}" for row in held if RULES[row["rule"]].outcome != "incident"]
     more = f" And {len(said) - 3} more." if len(said) > 3 else ""
     return {

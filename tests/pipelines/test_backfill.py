@@ -148,6 +148,25 @@ def test_a_file_that_is_deleted_is_absent_and_after_three_nights_missing(kept: K
     ]
 
 
+def test_a_night_on_which_most_files_are_gone_says_nothing_of_them(kept: Kept) -> None:
+    (record,) = sample(ST)
+    many = [record | {"referenceNumber": f"ST8{number:03d}"} for number in range(50)]
+    kept.night(*many)
+    kept.night(files={file_name(each): None for each in many[:30]})
+    for number in range(4):
+        kept.night(many[40] | {"title": f"Title {number}"})
+    kept.read()
+    assert kept.rows("SELECT DISTINCT event FROM changes") == [{"event": "attribute_changed"}]
+    assert kept.rows("SELECT DISTINCT absences FROM watched_versions") == [{"absences": 0}]
+    row = kept.rows("SELECT status, message FROM runs ORDER BY observed_at")[1]
+    assert (row["status"], row["message"]) == (
+        "quarantine", "The night holds 20 versions where 50 were known: it shrank below 95%. Nothing counts as absent.",
+    )  # fmt: skip
+    kept.night(*many[:30])
+    kept.read()
+    assert len(kept.told()) == 4
+
+
 def test_a_file_that_is_only_moved_says_nothing(kept: Kept) -> None:
     kept.night(live())
     kept.night(files={"ST9003_1.0.json": None, "standards/ST9003_1.0.json": pretty(live())})
