@@ -313,7 +313,7 @@ def unfit(snapshots: Iterable[Snapshot], fitting: Set[str] = frozenset()) -> dic
     frames += content_frames(content for content_id, content in told.items() if content_id not in fitting)
     for table, rows in frames:
         try:
-            table.model.validate(rows, lazy=True)
+            table.validate(rows)
         except pandera.errors.SchemaErrors as errors:
             for case in errors.failure_cases.iter_rows(named=True):
                 row = rows.row(case["index"], named=True)

@@ -483,6 +483,12 @@ class Table:
         for name, column in self.model.to_schema().columns.items():
             yield name, column.dtype.type, column.nullable, column.description or ""
 
+    def validate(self, frame: pl.DataFrame) -> None:
+        """Check a frame against the model. Raises pandera.errors.SchemaErrors with every failing value."""
+        # Each column is checked by a query of its own; the streaming engine takes longer to start than most of them run.
+        with pl.Config(engine_affinity="in-memory"):
+            self.model.validate(frame, lazy=True)
+
     def schema(self) -> dict[str, pl.DataType]:
         """The polars schema of a frame of this table."""
         return {name: dtype for name, dtype, _, _ in self.columns()}

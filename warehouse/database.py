@@ -70,7 +70,7 @@ class Warehouse:
         frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, schema=table.schema(), orient="row")
         if frame.is_empty():
             return frame
-        table.model.validate(frame, lazy=True)
+        table.validate(frame)
         with self.registered("incoming", frame):
             self.connection.execute(f"INSERT {'OR IGNORE ' if or_ignore else ''}INTO {table.name} BY NAME SELECT * FROM incoming")
         return frame

@@ -73,7 +73,7 @@ def _replace(db: Warehouse, altered: Sequence[tuple[Snapshot, datetime | None]])
     if not altered:
         return
     rows = snapshot_frame(snapshot for snapshot, _ in altered)
-    SNAPSHOTS.model.validate(rows, lazy=True)
+    SNAPSHOTS.validate(rows)
     ends = [end for _, end in altered]
     with db.registered("reread", rows.with_columns(seen_to_at=frame(SNAPSHOTS, [{"seen_to_at": end} for end in ends])["seen_to_at"])):
         db.execute("INSERT OR REPLACE INTO snapshots BY NAME SELECT * FROM reread")

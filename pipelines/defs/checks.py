@@ -66,7 +66,7 @@ def schema_checks(watch: WatchResource) -> Iterator[dg.AssetCheckResult]:
             frame = whole_table(db, table)
             failures = []
             try:
-                table.model.validate(frame, lazy=True)
+                table.validate(frame)
             except pandera.errors.SchemaErrors as errors:
                 failures = list(errors.failure_cases.iter_rows(named=True))
             yield dg.AssetCheckResult(
