@@ -73,12 +73,5 @@ def test_the_readme_names_only_tables_and_views_there_are() -> None:
     assert {view.name for view in VIEWS} <= named
 
 
-def test_the_readme_s_demo_is_what_the_demo_prints(tmp_path: Path) -> None:
-    printed = " ".join(CliRunner().invoke(app, ["demo", "--data", str(tmp_path)]).stdout.split())
-    block = README.split("```text\n")[1].split("```")[0]
-    for line in block.strip().splitlines():
-        assert all(" ".join(part.split()) in printed for part in line.split("…")), line
-
-
 def test_the_lock_names_no_address() -> None:
     assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")

@@ -18,9 +18,9 @@ from warehouse.database import open_warehouse
 
 FEW = ("ST9002", "ST9005", "ST9009")
 NIGHTS = [[record for record in night if record["referenceNumber"].strip() in FEW] for night in sample_nights()]
-# More of them: KILL_ROUNDS=4 make test.
+# Two hundred kills: KILL_ROUNDS=8 make test.
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "2"))
-KILLS_EACH = 50
+KILLS_EACH = 25
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["tests.killing"])

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from pipelines.capture import is_due_in_full
 from pipelines.cli import app
 from pipelines.rebuild import rebuild
 from schemas.tables import TABLES
+from scrapers import api
 from scrapers.sample.server import Fault, SampleSite, sample_nights
 from tests.watching import Watch, night, no_progress, sample
 from warehouse.database import Warehouse, WarehouseError, open_warehouse
@@ -126,10 +128,13 @@ def test_a_journal_that_was_altered_is_found(watch: Watch, damage: str) -> None:
 
 def test_an_unchanged_night_adds_a_few_lines_and_no_bodies(watch: Watch) -> None:
     with SampleSite([sample()]) as site:
-        for _ in range(2):  # served once, not modified from then on
-            watch.look(site.url)
+        # Served once, not modified from then on, but for the one day in seven on which its address is read in full.
+        url = f"{site.url}{api.PATH}"
+        nights = [at for at in map(night, range(2, 5)) if not is_due_in_full(url, night(1), at)][:2]
+        watch.look(site.url, at=night(1))
+        watch.look(site.url, at=nights[0])
         packs = {path.name: path.stat().st_size for path in (watch.data / "evidence").glob("*.pack")}
-        watch.look(site.url)
+        watch.look(site.url, at=nights[1])
     assert {path.name: path.stat().st_size for path in (watch.data / "evidence").glob("*.pack")} == packs
     assert [entry["kind"] for entry in entries(watch.data / "evidence")] == ["started", "observed", "finished"] * 3
 

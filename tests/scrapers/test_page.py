@@ -228,12 +228,13 @@ def may_be_refused(told: Facts, skin: Skin) -> bool:
     """Where the page itself does not say which of two things it means.
 
     Nothing shows where codes would stand; a duty names two among its words; a heading of prose is as high as the title above; an
-    item under a duty has its words without a label that is typed into them.
+    item under a duty has its words without a label that is typed into them; prose tells a panel of its own.
     """
     names_two = any(len(re.findall(r"[KSB]\d", detail)) > 1 for _, detail, _, _ in told.duties)
     has_place = any(any(groups) for _, _, _, groups in told.duties) or skin.name in ("tables", "cards", "soup", "layout")
     has_headings = "<h3>" in told.summary and skin.name == "one-table"
-    return names_two or not has_place or has_headings or skin.name == "grouped"
+    has_panel = "Key information" in told.summary and any(told.summary.count(f"<p>{label}</p>") > 1 for label, _ in told.panel)
+    return names_two or not has_place or has_headings or has_panel or skin.name == "grouped"
 
 
 @settings(max_examples=100, deadline=None)
