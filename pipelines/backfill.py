@@ -2,7 +2,7 @@
 
 Belongs here: keeping what is known from night to night, so that a night costs what moved in it. Not here: reading a
 history (scrapers.history) or deciding what is new and what changed, which is done by the same code as on a live night
-(pipelines.snapshots, pipelines.comparison).
+(pipelines.observing, pipelines.comparison).
 A file that no longer holds a version makes it absent; so does one that was left behind when the live ones got a new key,
 and of that no change is told, since nobody knows when it was withdrawn. A record that says what the one before it said is
 noise: it is counted, and its bytes stay in the history.
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.capture import shrunk
-from pipelines.past import SOURCE, Key, NightLook, Past, Tally
+from pipelines.observing import Key, Look, Said
+from pipelines.past import SOURCE, NightLook, Past, Tally
 from pipelines.run import Progress
-from pipelines.snapshots import Look, Said
 from schemas.record import digest
 from scrapers.history import LIVE_SINCE, Bodies, File, History, Move, Night, read_file
 from warehouse.database import Warehouse, WarehouseError

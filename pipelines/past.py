@@ -1,6 +1,6 @@
 """The past: what is known from night to night of a history, so that a night costs what moved in it.
 
-Belongs here: deciding on values what a live run decides on the warehouse, by the same code (pipelines.snapshots,
+Belongs here: deciding on values what a live run decides on the warehouse, by the same code (pipelines.observing,
 pipelines.comparison), and the nights that wait to be written. Not here: reading a history (pipelines.backfill).
 A record that says what the one before it said is noise: it is counted, and its bytes stay in the history.
 """
@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from pipelines.comparison import Background, crosswalk_rows, neighbours, told_by
-from pipelines.snapshots import Look, Said, Standing, observe, unfit
+from pipelines.observing import Key, Look, Said, Standing, observe, unfit
 from schemas.record import Record, Snapshot, digest, version_key
 from schemas.rules import RULES, Finding
 from scrapers import api
@@ -28,7 +28,6 @@ from warehouse.snapshots import SAME_DAY, Batch, Known, Observed, Shown, Transit
 
 SOURCE: Final = "api"
 
-Key = tuple[str, str]
 Rows = list[dict[str, Any]]
 Row = dict[str, Any]
 

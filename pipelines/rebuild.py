@@ -15,9 +15,10 @@ import orjson
 
 from pipelines.comparison import find_changes
 from pipelines.conflicts import find_conflicts
+from pipelines.observing import Look, Said
 from pipelines.past import SOURCE, NightLook, Past, Tally
 from pipelines.run import Progress, Run
-from pipelines.snapshots import Look, Said, take_snapshots
+from pipelines.snapshots import take_snapshots
 from schemas.tables import EVIDENCE, JOURNAL, RUNS
 from scrapers.reading import ParseError
 from warehouse.batches import restore_batch

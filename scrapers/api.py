@@ -239,7 +239,7 @@ def _entry(raw: object) -> Entry:
         raise ParseError("P-BAD-VALUE", f"referenceNumber {without_addresses(reference)[:40]!r}")
     if "version" not in raw:
         _refuse_lost(raw, [key[:_LONGEST_KEY] for key in raw if key not in KEYS])
-    version = version_number(str(raw.get("version") or ""))
+    version = _version(raw)
     return Entry(
         reference=reference,
         version=version,
@@ -295,6 +295,12 @@ def _text_or_none(value: object) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
+def _version(raw: JsonObject) -> str:
+    """The version of a record; until 2021 it was a decimal."""
+    told = raw.get("version")
+    return version_number(str(told) if isinstance(told, int | float) and not isinstance(told, bool) else text(raw, "version"))
+
+
 def version_number(text: str) -> str:
     """`1.1`; nothing at all is the publisher's 1.0, `V0.0` is 0.0, `1` is 1.0.
 
@@ -331,7 +337,7 @@ def parse(body: bytes) -> Reading:
         raise ParseError("P-BAD-VALUE", f"status {status[:60]!r}")
     record = Record(
         reference=plain(required(raw, "referenceNumber")).upper(),
-        version=version_number(text(raw, "version")),
+        version=_version(raw),
         title=plain(required(raw, "title")),
         status=status,
         is_paused_for_starts=flag(raw, "approvedForDeliveryPausedStarts"),

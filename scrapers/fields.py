@@ -72,11 +72,13 @@ def one_object(raw: JsonObject, key: str) -> JsonObject:
 
 
 def whole(raw: JsonObject, key: str) -> int | None:
-    """A whole number, also as digits in text; None for the publisher's 0 and '' that mean "not set"."""
+    """A whole number, also as digits in text or with nothing after its point; None for the publisher's 0 and '' that mean "not set"."""
     value = raw.get(key)
     if value is None or value == "":
         return None
     if isinstance(value, str) and value.strip().isdecimal():
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise bad(key, "a whole number", value)

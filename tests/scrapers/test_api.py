@@ -171,6 +171,12 @@ def test_a_version_is_two_numbers(written: str | None, version: str) -> None:
     assert read(version=written).version == version
 
 
+@pytest.mark.parametrize(("decimal", "version"), [(1.1, "1.1"), (1.0, "1.0"), (1, "1.0"), (0.0, "0.0"), (2, "2.0")])
+def test_until_2021_a_version_was_a_decimal(decimal: float, version: str) -> None:
+    assert versions(varied(version=decimal)) == [f"ST9001 {version}"]
+    assert read(version=decimal).version == version
+
+
 def test_an_old_record_without_the_key_is_the_first_version() -> None:
     record = {key: varied()[key] for key in REQUIRED}
     assert versions(record) == ["ST9001 1.0"]
@@ -464,7 +470,7 @@ def test_prose_is_its_visible_text(key: str, value: str | None, text: str | None
 @pytest.mark.parametrize("key", NUMBERS)
 @pytest.mark.parametrize(
     ("value", "number"),
-    [(3, 3), ("626", 626), (" 626 ", 626), (0, None), ("0", None), ("", None), (None, None)],
+    [(3, 3), ("626", 626), (" 626 ", 626), (626.0, 626), (0, None), ("0", None), ("", None), (None, None)],
     ids=repr,
 )
 def test_a_number_is_whole_and_zero_is_none(key: str, value: Any, number: int | None) -> None:
