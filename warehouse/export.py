@@ -78,7 +78,7 @@ def frames(reader: Reader, relation: Relation, form: Form) -> Iterator[tuple[int
         return
     years = [row["year"] for row in reader.rows(f"SELECT DISTINCT year({relation.grows_by}) AS year FROM {relation.name} ORDER BY year")]
     for year in years:
-        yield year, reader.frame(f"SELECT {chosen} FROM {relation.name} t WHERE year(t.{relation.grows_by}) = ? ORDER BY {order}", [year])
+        yield year, reader.frame(f"SELECT {chosen} FROM {relation.name} t WHERE year(t.{relation.grows_by}) = {int(year)} ORDER BY {order}")
     if not years:
         yield None, reader.frame(f"SELECT {chosen} FROM {relation.name}")
 
