@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.capture import shrunk
+from pipelines.incidents import shrunk
 from pipelines.observing import Key, Look, Said
 from pipelines.past import SOURCE, NightLook, Past, Tally
 from pipelines.run import Progress

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from pipelines.incidents import shrunk
 from pipelines.run import Progress, Run
 from schemas.record import APPROVED, IN_DEVELOPMENT, digest, version_key
 from schemas.rules import Finding
@@ -34,9 +35,6 @@ from warehouse.evidence import sha256
 from warehouse.quarantine import meet_unplaced_again
 from warehouse.snapshots import bodies
 
-# An array that lost more than this at once is half an answer; with few versions a share means nothing.
-_SHRUNK: Final = 0.95
-_FEW_VERSIONS: Final = 40
 # A site that is down is left alone: asking 850 pages in vain, three times each, helps nobody.
 _UNANSWERED_UNTIL_GIVEN_UP: Final = 5
 _GIVEN_UP: Final = "It was not asked: the site had not answered five times in a row. It is left for the next run."
@@ -120,13 +118,6 @@ def capture_api(db: Warehouse, site: Site, run: Run, progress: Progress) -> Capt
         not_modified=int(capture.outcome == "not_modified"),
         notes=site.notes,
     )
-
-
-def shrunk(what: str, found: int, known: int) -> str | None:
-    """Why so few versions are half an answer; None where they are not."""
-    if known < _FEW_VERSIONS or found >= _SHRUNK * known:
-        return None
-    return f"{what} holds {found:,} versions where {known:,} were known: it shrank below {_SHRUNK:.0%}."
 
 
 def capture_pages(db: Warehouse, site: Site, run: Run, progress: Progress) -> Captured:

@@ -14,6 +14,9 @@ from schemas.record import ATTRIBUTES, KINDS, Record
 # Fewer are what goes wrong on any day. Of twenty pages one broken is a broken page; of 845 pages 85 are a broken layout.
 MANY: Final = 5
 SHARE: Final = 0.1
+# An array that lost more than this at once is half an answer; with few versions a share means nothing.
+_SHRUNK: Final = 0.95
+_FEW_VERSIONS: Final = 40
 _KIND_NAMES: Final = {"K": "knowledge", "S": "skills", "B": "behaviours"}
 _PART_OF: Final[Mapping[str, tuple[str, ...]]] = {
     **{f"mapping to {name}": (name, "duties") for name in _KIND_NAMES.values()},
@@ -47,6 +50,13 @@ class Met:
 def is_many(affected: int, examined: int) -> bool:
     """Whether so many failures at once have one cause."""
     return affected >= MANY and affected >= SHARE * examined
+
+
+def shrunk(what: str, found: int, known: int) -> str | None:
+    """Why so few versions are half an answer; None where they are not."""
+    if known < _FEW_VERSIONS or found >= _SHRUNK * known:
+        return None
+    return f"{what} holds {found:,} versions where {known:,} were known: it shrank below {_SHRUNK:.0%}."
 
 
 def source_down(source: str, failures: Sequence[Failure], asked: int) -> Met | None:

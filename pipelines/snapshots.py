@@ -11,6 +11,7 @@ from itertools import repeat
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipelines.incidents import shrunk
 from pipelines.observing import Key, Look, Said, Standing, observe, snapshot_of, unfit
 from pipelines.reparse import reparse
 from pipelines.run import Progress, Run
@@ -90,6 +91,7 @@ def _take(db: Warehouse, run: Run, batch: Batch, progress: Progress) -> Counts:
             said.append(Said(shown=entry, record=record, findings=reading.findings))
         progress(f"reading {batch.source}", done, len(others))
     failed = failed_captures(db, batch)
+    is_history_whole = shrunk("What was known", len(known), len(every)) is None
     look = Look(
         batch=batch,
         said=said,
@@ -103,7 +105,7 @@ def _take(db: Warehouse, run: Run, batch: Batch, progress: Progress) -> Counts:
         known=known,
         approved=approved_ids(db, batch.source),
         incidents={(row["rule"], row["subject"]): row["incident_id"] for row in open_incidents(db, batch.source)},
-        covered=lambda references: covered(db, batch, references),
+        covered=lambda references: covered(db, batch, references, is_history_whole=is_history_whole),
         seen_before=lambda: known_before(db, batch),
         is_told_elsewhere=lambda key: told_elsewhere(db, batch.source, *key),
         records=lambda versions: _records(db, run, batch.source, versions),

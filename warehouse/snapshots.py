@@ -128,8 +128,11 @@ def unread_batches(db: Warehouse) -> list[Batch]:
     ]
 
 
-def covered(db: Warehouse, batch: Batch, references: Collection[str]) -> set[str]:
-    """The standards this source was asked for, and answered, in an earlier run: only there is a new version news."""
+def covered(db: Warehouse, batch: Batch, references: Collection[str], *, is_history_whole: bool) -> set[str]:
+    """The standards this source was asked for, and answered, in an earlier run: only there is a new version news.
+
+    A backfilled night answered for all of them where its history is whole; of one that is not, nobody knows what it left out.
+    """
     return {
         row["reference"]
         for row in db.rows(
@@ -137,8 +140,8 @@ def covered(db: Warehouse, batch: Batch, references: Collection[str]) -> set[str
             SELECT DISTINCT reference FROM (SELECT unnest(?::VARCHAR[]) AS reference), runs r
             WHERE r.run_id <> ? AND r.observed_at <= ? AND (r.only_references IS NULL OR list_contains(r.only_references, reference))
               AND EXISTS (FROM captures c WHERE c.run_id = r.run_id AND c.source = ? AND c.is_read AND c.outcome IN ('served', 'not_modified')
-                          AND (c.is_complete OR (c.source <> 'api' AND r.status IN ('good', 'quarantine'))))""",
-            [list(references), batch.run_id, batch.observed_at, batch.source],
+                          AND ((c.is_complete AND (c.reference IS NULL OR ?)) OR (c.source <> 'api' AND r.status IN ('good', 'quarantine'))))""",
+            [list(references), batch.run_id, batch.observed_at, batch.source, is_history_whole],
         )
     }
 

@@ -167,6 +167,21 @@ def test_a_night_on_which_most_files_are_gone_says_nothing_of_them(kept: Kept) -
     assert len(kept.told()) == 4
 
 
+def test_after_a_whole_history_a_new_version_is_news_and_after_a_partial_one_what_it_left_out_is_not(tmp_path: Path) -> None:
+    (record,) = sample(ST)
+    many = [record | {"referenceNumber": f"ST8{number:03d}"} for number in range(50)]
+    for name, count, news in (("whole", 49, ["ST8049"]), ("part", 9, [])):
+        kept = Kept(tmp_path / name)
+        kept.night(*many[:count])
+        kept.read()
+        watch = Watch(kept.data)
+        watch.runs = 10
+        watch.see(many, at=night(2))
+        assert [reference for reference, _, event, _ in kept.told() if event == "version_added"] == news
+        watch.see([*many, live()], at=night(3))
+        assert [reference for reference, _, event, _ in kept.told() if event == "version_added"] == [*news, "ST9003"]
+
+
 def test_a_file_that_is_only_moved_says_nothing(kept: Kept) -> None:
     kept.night(live())
     kept.night(files={"ST9003_1.0.json": None, "standards/ST9003_1.0.json": pretty(live())})
