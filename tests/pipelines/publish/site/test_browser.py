@@ -57,7 +57,7 @@ class Tab:
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.trouble.append(f"error: {error}"))
         self.page.on("request", self._asked)
-        self.page.on("requestfailed", lambda request: self.trouble.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("dialog", self._spoke)
 
     def _said(self, message: ConsoleMessage) -> None:
@@ -71,6 +71,11 @@ class Tab:
     def _asked(self, request: Request) -> None:
         if not request.url.startswith(self.home):
             self.trouble.append(f"outside: {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        # A tab that leaves a page calls off what it was still loading; a missing file is another error, or an answer of 404.
+        if request.failure != "net::ERR_ABORTED":
+            self.trouble.append(f"failed: {request.url} ({request.failure})")
 
     def open(self, path: str) -> Page:
         self.page.goto(self.home + path)
