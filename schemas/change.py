@@ -13,6 +13,8 @@ from schemas.record import digest
 
 TransitionKind = Literal["new", "changed", "missing", "returned"]
 Relation = Literal["unchanged", "relabelled", "reworded", "moved", "added", "removed"]
+# The note of a link that came or went with its item.
+FOLLOWS: Final = "with its item"
 # Sources part the same banner lines differently; that is no other text.
 _PARTED_RE: Final = re.compile(r"[;\s]+")
 

@@ -13,13 +13,11 @@ from urllib.parse import urlsplit
 from rapidfuzz import fuzz
 
 from pipelines.changes.align import REWORDED, Alignment, KsbMatch, match_duties, match_ksbs
-from schemas.change import Difference, joined
+from schemas.change import FOLLOWS, Difference, joined
 from schemas.record import APPROVED, RETIRED, WITHDRAWN, Content, Duty, Ksb, Record
 from schemas.tables import comparisons
 
 _STATUS_EVENTS: Final = {APPROVED: "version_live", RETIRED: "version_retired", WITHDRAWN: "version_withdrawn"}
-# The note of a link that came or went with its item.
-FOLLOWS: Final = "with its item"
 _MEDIA_RE: Final = re.compile(r"/media/([^/]+)/([^/]+)$")
 
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.changes.compare import FOLLOWS
 from pipelines.changes.words import Edit, edit
-from schemas.change import Difference
+from schemas.change import FOLLOWS, Difference
 from schemas.events import Severity
 from schemas.record import APPROVED, RETIRED
 

@@ -12,9 +12,8 @@ from typing import Any, Final
 
 from pipelines.changes.bulk import Bulk, bulk
 from pipelines.changes.claim import claimed
-from pipelines.changes.compare import FOLLOWS
 from pipelines.changes.words import word_diff
-from schemas.change import Difference
+from schemas.change import FOLLOWS, Difference
 from schemas.record import RETIRED, Record
 
 _COLUMN_WORDS: Final = {
