@@ -25,7 +25,7 @@ from pipelines.observing import Key, Look, Said
 from pipelines.past import SOURCE, NightLook, Past, Tally
 from pipelines.run import Progress
 from schemas.record import digest
-from scrapers.history import LIVE_SINCE, Bodies, File, History, Move, Night, read_file
+from scrapers.history import LIVE_SINCE, Bodies, File, History, Move, Night, named, read_file
 from warehouse.database import Warehouse, WarehouseError
 from warehouse.past import latest_run
 from warehouse.snapshots import Batch, Shown
@@ -51,6 +51,7 @@ class _Light:
     address: str
     is_kept: bool
     record_id: str | None
+    untold: frozenset[str]
     refused: tuple[str, str] | None
 
 
@@ -80,6 +81,7 @@ def backfill(
             for file in readers.read(files):
                 tree.learn(file)
             tree.move(files)
+            tree.settle()
         finished = 0
         for chunk, files_of in readers.ahead(_chunks(history, done, nights, portion)):
             past.forget()
@@ -133,6 +135,10 @@ def _chunks(history: History, done: Night | None, nights: Sequence[Night], porti
         yield chunk
 
 
+# The same bytes say another thing under another name: a file without a record is missing as the version it is named after.
+_Text = tuple[str, str, str | None]
+
+
 class _Readers:
     """Reads files once each, in processes of their own where there are many; a path always goes to the same one.
 
@@ -142,7 +148,7 @@ class _Readers:
     def __init__(self, history: History, processes: int, *, few: int) -> None:
         self._history, self._processes, self._few = history, processes, few
         self._pools: list[ProcessPoolExecutor] = []
-        self._known: set[str] = set()
+        self._known: set[_Text] = set()
         self._own = ExitStack()
         self._bodies: Bodies | None = None
 
@@ -174,12 +180,12 @@ class _Readers:
             yield waiting[0], self._result(waiting[1])
 
     def _ask(self, moves: Iterable[Move]) -> "list[Future[list[File]]] | list[tuple[str, str]]":
-        fresh: dict[str, str] = {}
+        fresh: dict[_Text, tuple[str, str]] = {}
         for move in moves:
-            if move.blob and move.blob not in self._known:
-                fresh.setdefault(move.blob, move.path)
+            if move.blob and (text := (move.blob, *named(move.path))) not in self._known:
+                fresh.setdefault(text, (move.path, move.blob))
         self._known |= fresh.keys()
-        tasks = [(path, blob) for blob, path in fresh.items()]
+        tasks = list(fresh.values())
         if self._processes < 2 or (not self._pools and len(tasks) < self._few):
             return tasks
         if not self._pools:
@@ -243,23 +249,26 @@ class _Tree:
     """The files of a history as they stand at the end of a night."""
 
     def __init__(self) -> None:
-        self._read: dict[str, _Light] = {}
+        self._read: dict[_Text, _Light] = {}
         self._files: dict[str, _Light] = {}
         self._paths: dict[Key, dict[str, None]] = {}
         self.unplaced: list[tuple[str, _Light]] = []
+        self.has_live = False
+        self._untold: dict[Key, frozenset[str]] = {}
 
     def learn(self, file: File) -> None:
         """Keep what a file says, in short."""
         key = (file.reference, file.version) if file.version else None
-        self._read[file.blob] = _Light(
+        self._read[file.blob, *named(file.path)] = _Light(
             blob=file.blob,
             key=key,
             name=file.reference,
             created=file.created,
-            is_live=file.is_live,
+            is_live=file.is_live and file.refused is None,
             address=file.address,
             is_kept=bool(file.evidence),
             record_id=file.record_id,
+            untold=file.untold,
             refused=file.refused,
         )
 
@@ -273,7 +282,8 @@ class _Tree:
                 self._paths[before.key].pop(move.path)
                 touched[before.key] = None
             if move.blob:
-                after = self._files[move.path] = self._read[move.blob]
+                after = self._files[move.path] = self._read[move.blob, *named(move.path)]
+                self.has_live |= after.is_live
                 if after.key:
                     self._paths.setdefault(after.key, {})[move.path] = None
                     touched[after.key] = None
@@ -289,11 +299,26 @@ class _Tree:
         path = max(enumerate(paths), key=lambda pair: (self._files[pair[1]].refused is None, self._files[pair[1]].created, pair[0]))[1]
         return path, self._files[path]
 
+    def newly_told(self, key: Key, file: _Light) -> frozenset[str]:
+        """The columns that a version's last file that could be read had no key for, and this one has."""
+        if file.refused:
+            return frozenset()
+        before = self._untold.get(key, frozenset())
+        self._untold[key] = file.untold
+        return before - file.untold
+
+    def settle(self) -> None:
+        """Take the files as those that spoke last."""
+        for key in self._paths:
+            found = self.file(key)
+            if found:
+                self.newly_told(key, found[1])
+
     def left_behind(self) -> Iterator[Key]:
         """The versions of which no file has the key that live ones have."""
         for key in self._paths:
             found = self.file(key)
-            if found and found[1].refused is None and not found[1].is_live:
+            if found and _is_left(found[1]):
                 yield key
 
     def __len__(self) -> int:
@@ -306,34 +331,39 @@ def _look(history: History, night: Night, tree: _Tree, touched: Sequence[Key], p
     site = f"{history.address}@{night.name}"
     said: list[Said] = []
     same: list[Shown] = []
-    is_after = night.at >= LIVE_SINCE
+    # A copy that ended before has nothing its files were left behind by.
+    is_after = night.at >= LIVE_SINCE and tree.has_live
+    moved = set(touched)
     keys = dict.fromkeys(touched)
     if not past.is_joined:
         keys |= {key: None for key in past.present() if tree.file(key) is None}
+        # What a person let through is taken, though its file does not move.
+        keys |= dict.fromkeys(sorted(past.approved))
         past.is_joined = True
     if is_after and not past.is_weeded:
         keys |= dict.fromkeys(tree.left_behind())
         past.is_weeded = True
     for key in keys:
         found = tree.file(key)
-        if found is None or (is_after and found[1].refused is None and not found[1].is_live):
+        if found is None or (is_after and _is_left(found[1])):
             past.lose(key, is_left=found is not None)
             continue
         past.find(key)
         path, light = found
+        newly_told = tree.newly_told(key, light)
         address = past.evidence_of(light.record_id) or light.address
         shown = Shown(reference=key[0], version=key[1], url=f"{site}:{path}", evidence_sha256=address)
         if light.refused:
             said.append(Said(shown=shown, refused=light.refused))
         elif past.is_as_known(key, light.record_id):
-            tally.noise += 1
+            tally.noise += key in moved
             if past.is_doubtful(key):
                 same.append(shown)
         else:
             if not past.is_kept(address):
                 past.learn([readers.again(path, light.blob)], anew=True)
                 shown = replace(shown, evidence_sha256=light.address)
-            said.append(past.said(shown))
+            said.append(past.said(shown, newly_told))
     absent = past.absent & past.present()
     remark = shrunk("The night", len(past.present()) - len(absent - past.left), len(past.present()))
     if remark:
@@ -341,6 +371,10 @@ def _look(history: History, night: Night, tree: _Tree, touched: Sequence[Key], p
     look = Look(batch=batch, said=said, same=same, examined=max(len(tree), 1), asked=1, failed=(), absent=absent)
     unplaced = [_unplaced(batch, f"{site}:{path}", light) for path, light in tree.unplaced]
     return NightLook(look=look, site=site, left=absent & past.left, unplaced=unplaced, remark=remark)
+
+
+def _is_left(file: _Light) -> bool:
+    return file.refused is None and not file.is_live
 
 
 def _unplaced(batch: Batch, url: str, light: _Light) -> dict[str, Any]:

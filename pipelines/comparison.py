@@ -4,7 +4,7 @@ Belongs here: fetching both sides' evidence, reading it with one parser, and joi
 and several nights tell of one change. Not here: comparing (pipelines.changes) or SQL (warehouse.changes).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
@@ -160,12 +160,36 @@ def told_by(look: Sequence[Pending], background: Background, records: Records) -
 
 
 def _step(item: Pending, previous: Published | None, records: Records) -> Step:
+    before = records.record(item.reference, item.before_version, item.before_evidence)
+    after = records.record(item.reference, item.version, item.after_evidence)
+    if before and after and item.newly_told:
+        before, after = _as_if_told(before, after, item.newly_told)
     return Step(
         kind=item.kind,
         version=item.version,
-        before=records.record(item.reference, item.before_version, item.before_evidence),
-        after=records.record(item.reference, item.version, item.after_evidence),
+        before=before,
+        after=after,
         previous=records.record(item.reference, previous.version, previous.evidence_sha256) if previous else None,
+    )
+
+
+def _as_if_told(before: Record, after: Record, newly_told: Set[str]) -> tuple[Record, Record]:
+    """Two records without the difference that one of them could not tell yet what the other does."""
+    if "options" in newly_told:
+        before, after = _without_options(before), _without_options(after)
+    columns = newly_told - {"options"}
+    return replace(before, **{column: getattr(after, column) for column in columns}), after
+
+
+def _without_options(record: Record) -> Record:
+    content = record.content
+    return replace(
+        record,
+        content=replace(
+            content,
+            ksbs=tuple(replace(ksb, options=()) for ksb in content.ksbs),
+            duties=tuple(replace(duty, options=()) for duty in content.duties),
+        ),
     )
 
 

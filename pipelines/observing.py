@@ -33,12 +33,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What the bytes of one version say: a record, or the rule by which they are refused and why."""
+    """What the bytes of one version say: a record, or the rule by which they are refused and why.
+
+    `newly_told` are columns that the bytes before had no key for.
+    """
 
     shown: Shown
     record: Record | None = None
     findings: tuple[Finding, ...] = ()
     refused: tuple[str, str] | None = None
+    newly_told: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class Standing:
     incidents: Mapping[tuple[str, str | None], str]
     covered: Callable[[Set[str]], Set[str]]
     seen_before: Callable[[], Set[Key]]
+    lost_untold: Callable[[], Set[Key]]
     is_told_elsewhere: Callable[[Key], bool]
     records: Callable[[Sequence[Known]], Mapping[Key, Record]]
 
@@ -340,8 +345,11 @@ def _transitions(
 ) -> Iterator[Transition]:
     known = standing.known
     new = {item.key for item in fresh if item.key not in known and item.key not in renamed}
-    asked_before = standing.covered({reference for reference, _ in new}) if new else set()
+    # Where nothing could be read yet, all of it is where the watch begins, however often it was asked for.
+    asked_before = standing.covered({reference for reference, _ in new}) if new and known else set()
     seen_before = standing.seen_before() if new else set()
+    returned = {item.key for item in fresh if item.key in known and known[item.key].is_missing}
+    lost_untold = standing.lost_untold() if returned else set()
     for item in fresh:
         key, after = item.key, item.snapshot.snapshot_id
         if key in renamed:
@@ -349,7 +357,8 @@ def _transitions(
         elif key in new:
             yield _transition(batch, key, "new", None, after, is_baseline=key[0] not in asked_before or key in seen_before)
         else:
-            yield _transition(batch, key, "returned" if known[key].is_missing else "changed", known[key].snapshot_id, after)
+            kind: TransitionKind = "returned" if key in returned else "changed"
+            yield _transition(batch, key, kind, known[key].snapshot_id, after, is_baseline=key in returned & lost_untold)
     for key, version in gone.items():
         if key not in renamed.values() and not standing.is_told_elsewhere(key):
             yield _transition(batch, key, "missing", version.snapshot_id, None)

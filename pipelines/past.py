@@ -24,7 +24,7 @@ from warehouse.database import Warehouse
 from warehouse.evidence import sha256
 from warehouse.incidents import open_incidents
 from warehouse.past import Nights, begun, write_nights
-from warehouse.snapshots import SAME_DAY, Batch, Known, Observed, Shown, Transition, approved_ids, bodies
+from warehouse.snapshots import SAME_DAY, Batch, Known, Observed, Shown, Transition, approved_ids, bodies, lost_untold
 
 SOURCE: Final = "api"
 
@@ -127,6 +127,8 @@ class Past:
         for row in start.changes:
             self._changes.setdefault(_key(row), []).append(dict(row))
         self._approved = approved_ids(db, SOURCE)
+        self.approved = {_key(row) for row in start.approved}
+        self._lost_untold = lost_untold(db, SOURCE)
         self._incidents = self._open_incidents()
         self._unfit: dict[str, str] = {}
         self._readings: dict[str, _Reading] = {}
@@ -190,10 +192,10 @@ class Past:
         """Whether bytes are in the evidence store, or wait to be."""
         return address in self._new_bodies or address in self._stored
 
-    def said(self, shown: Shown) -> Said:
+    def said(self, shown: Shown, newly_told: frozenset[str]) -> Said:
         """What a version says whose bytes are kept."""
         reading = self._reading(shown.evidence_sha256)
-        return Said(shown=shown, record=reading.record, findings=reading.findings)
+        return Said(shown=shown, record=reading.record, findings=reading.findings, newly_told=newly_told)
 
     def _reading(self, address: str) -> _Reading:
         if address not in self._readings:
@@ -226,6 +228,8 @@ class Past:
             replace(t, is_baseline=t.is_baseline or (t.kind == "missing" and (t.reference, t.version) in night.left))
             for t in observed.transitions
         ]
+        self._lost_untold |= {(t.reference, t.version) for t in transitions if t.kind == "missing" and t.is_baseline}
+        self._lost_untold -= {(t.reference, t.version) for t in transitions if t.kind == "returned"}
         held = [
             *(row if self.is_kept(row["evidence_sha256"]) else row | {"evidence_sha256": None} for row in observed.quarantine),
             *night.unplaced,
@@ -235,7 +239,8 @@ class Past:
             s.evidence_sha256: self._known[s.reference, s.version].evidence_sha256 for s in shown if (s.reference, s.version) in self._known
         }
         self._apply(observed, look, at)
-        changes = self._compare(transitions)
+        newly_told = {(item.shown.reference, item.shown.version): item.newly_told for item in look.said}
+        changes = self._compare(transitions, newly_told)
         waiting = self._waiting
         waiting.captures += [_capture(look.batch, item.shown) for item in look.said]
         waiting.snapshots += observed.snapshots
@@ -306,6 +311,7 @@ class Past:
             approved=self._approved,
             incidents=self._incidents,
             covered=lambda references: references if self._has_run else set(),
+            lost_untold=lambda: self._lost_untold,
             seen_before=lambda: {key for key, first in self._seen_elsewhere.items() if first < at - SAME_DAY},
             is_told_elsewhere=lambda key: key in self._told_elsewhere,
             records=lambda versions: {
@@ -365,10 +371,10 @@ class Past:
             "stale_reason": reason,
         }
 
-    def _compare(self, transitions: Sequence[Transition]) -> Rows:
+    def _compare(self, transitions: Sequence[Transition], newly_told: Mapping[Key, frozenset[str]]) -> Rows:
         """The changes of a night; what is told in them is known from then on."""
         ordered = sorted(transitions, key=lambda t: (t.reference, version_key(t.version)))
-        look = [self._pending(transition) for transition in ordered]
+        look = [replace(self._pending(t), newly_told=newly_told.get((t.reference, t.version), frozenset())) for t in ordered]
         references = sorted({item.reference for item in look})
         versions = [
             Published(reference=reference, version=number, status=known.status, evidence_sha256=known.evidence_sha256)
@@ -483,7 +489,7 @@ def _part(night: NightLook, is_kept: Callable[[str], bool]) -> bytes:
     return orjson.dumps(
         {
             "said": [
-                [s.reference, s.version, s.url, s.evidence_sha256, is_kept(s.evidence_sha256), item.refused]
+                [s.reference, s.version, s.url, s.evidence_sha256, is_kept(s.evidence_sha256), item.refused, *sorted(item.newly_told)]
                 for item in look.said
                 for s in (item.shown,)
             ],

@@ -132,7 +132,7 @@ def _replay_nights(db: Warehouse, evidence: Path, told: Sequence[Mapping[str, An
 def _look_again(past: Past, run: Mapping[str, Any], part: Mapping[str, Any]) -> NightLook:
     batch = Batch(run_id=run["run_id"], source=SOURCE, observed_at=run["observed_at"], only=None, is_complete=False)
     said, same = [], [Shown(reference=r, version=v, url=url, evidence_sha256=address) for r, v, url, address in part["same"]]
-    for reference, version, url, address, is_kept, refused in part["said"]:
+    for reference, version, url, address, is_kept, refused, *newly_told in part["said"]:
         shown = Shown(reference=reference, version=version, url=url, evidence_sha256=address)
         past.find((reference, version))
         if refused and (not is_kept or refused[0] == "G-ANOTHER-STANDARD"):
@@ -145,7 +145,7 @@ def _look_again(past: Past, run: Mapping[str, Any], part: Mapping[str, Any]) -> 
             continue
         # A better parser may find that nothing changed.
         if not past.is_as_known((reference, version), record_id):
-            said.append(past.said(shown))
+            said.append(past.said(shown, frozenset(newly_told)))
         elif past.is_doubtful((reference, version)):
             same.append(shown)
     look = Look(

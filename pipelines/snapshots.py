@@ -33,6 +33,7 @@ from warehouse.snapshots import (
     failed_captures,
     known_before,
     known_versions,
+    lost_untold,
     shown,
     told_elsewhere,
     unread_batches,
@@ -107,6 +108,7 @@ def _take(db: Warehouse, run: Run, batch: Batch, progress: Progress) -> Counts:
         incidents={(row["rule"], row["subject"]): row["incident_id"] for row in open_incidents(db, batch.source)},
         covered=lambda references: covered(db, batch, references, is_history_whole=is_history_whole),
         seen_before=lambda: known_before(db, batch),
+        lost_untold=lambda: lost_untold(db, batch.source),
         is_told_elsewhere=lambda key: told_elsewhere(db, batch.source, *key),
         records=lambda versions: _records(db, run, batch.source, versions),
     )

@@ -70,6 +70,10 @@ def _attribute(description: str, compared: str | None = None, **more: Any) -> An
     return pa.Field(nullable=True, description=description, metadata={"compared": compared}, **more)
 
 
+def _figure(description: str, **more: Any) -> Any:
+    return _attribute(f"{description}; NULL where none is told, or 0", "text", ge=1, **more)
+
+
 class Runs(pa.DataFrameModel):
     """One row per run of the daily job."""
 
@@ -100,14 +104,20 @@ class Captures(pa.DataFrameModel):
     status_code: pl.Int32 = pa.Field(nullable=True, description="HTTP status; NULL where no answer came")
     size_bytes: pl.Int64 = pa.Field(nullable=True, ge=0, description="Size of the decoded body")
     etag: str = pa.Field(nullable=True, description="The validator the site gave with the body")
-    evidence_sha256: str = _evidence(nullable=True)
+    evidence_sha256: str = pa.Field(
+        nullable=True,
+        str_matches=_SHA256,
+        description="sha256 of the bytes that were kept of it; NULL where they are kept record by record: the API's array, a history's files",
+    )
     rule: str = pa.Field(
         nullable=True,
         isin=[code for code in RULES if code[0] in "CP"],
         description="The rule it met: why it was not served, or what was odd about it",
     )
     reason: str = pa.Field(nullable=True, description="Why it was not served, or what was odd about it, in a sentence")
-    is_complete: bool = pa.Field(description="Whether the source was read whole (the API's array), so that absence means something")
+    is_complete: bool = pa.Field(
+        description="Whether it was read whole (the API's array, a file of a history), so that absence means something"
+    )
     is_read: bool = pa.Field(description="Whether its records have been turned into snapshots")
 
 
@@ -168,13 +178,13 @@ class Snapshots(pa.DataFrameModel):
     title: str = pa.Field(str_length={"min_value": 1}, description="Title of the version", metadata={"compared": "text"})
     status: str = _attribute("Status in the publisher's words", "lifecycle", isin=STATUSES)
     is_paused_for_starts: bool = _attribute("Approved, but taking no starts for now; NULL unless approved", "lifecycle")
-    level: pl.Int32 = _attribute("Level of the standard", "text", ge=1, le=8)
+    level: pl.Int32 = _figure("Level of the standard", le=8)
     route: str = _attribute("Occupational route", "text")
-    typical_duration_months: pl.Int32 = _attribute("Typical duration to gateway, in months", "text", ge=1)
-    epa_period_months: pl.Int32 = _attribute("Typical end-point assessment period, in months", "text", ge=1)
-    minimum_hours: pl.Int32 = _attribute("Minimum off-the-job training hours", "text", ge=1)
-    max_funding_gbp: pl.Int32 = _attribute("Maximum funding, in whole pounds", "text", ge=1)
-    lars_code: pl.Int32 = _attribute("LARS standard code", "text", ge=1)
+    typical_duration_months: pl.Int32 = _figure("Typical duration to gateway, in months")
+    epa_period_months: pl.Int32 = _figure("Typical end-point assessment period, in months")
+    minimum_hours: pl.Int32 = _figure("Minimum off-the-job training hours")
+    max_funding_gbp: pl.Int32 = _figure("Maximum funding, in whole pounds")
+    lars_code: pl.Int32 = _figure("LARS standard code")
     occupation_code: str = _attribute("Occupation the standard belongs to: OCC0128", "text")
     ssa_tier_1: str = _attribute("Sector subject area, first tier", "text")
     ssa_tier_2: str = _attribute("Sector subject area, second tier", "text")
@@ -199,7 +209,7 @@ class Snapshots(pa.DataFrameModel):
     occupation_summary: str = _attribute("Occupation summary, as visible text", "text")
     entry_requirements: str = _attribute("Entry requirements, as visible text", "text")
     standard_information: str = _attribute("The standard's prose in the oldest template, as visible text", "text")
-    job_titles: Texts = pa.Field(description="Typical job titles", metadata={"compared": "set"})
+    job_titles: Texts = pa.Field(description="Typical job titles, in alphabetical order", metadata={"compared": "set"})
     qualifications: Texts = pa.Field(description="Qualifications that must be gained", metadata={"compared": "set"})
     professional_recognition: Texts = pa.Field(description="Professional recognition it aligns with", metadata={"compared": "set"})
     regulation: Texts = pa.Field(description="Who must be approved by the regulator", metadata={"compared": "set"})
@@ -273,7 +283,7 @@ class Changes(pa.DataFrameModel):
     version: str = _version()
     title: str = pa.Field(description="Title of the version")
     family: str = pa.Field(isin=sorted({event.family for event in EVENTS.values()}), description="lifecycle, content, attribute or notice")
-    event: str = pa.Field(isin=list(EVENTS), description="What kind of change it is")
+    event: str = pa.Field(isin=list(EVENTS), description=f"What kind of change it is: {', '.join(EVENTS)}")
     subject: str = pa.Field(nullable=True, description="What changed: a code, `Duty 3`, `Duty 3 → K17`, a column's name")
     before: str = pa.Field(nullable=True, description="The value before, as text")
     after: str = pa.Field(nullable=True, description="The value after, as text")
@@ -481,7 +491,8 @@ class Table:
     def columns(self) -> Iterator[tuple[str, pl.DataType, bool, str]]:
         """Name, polars type, whether it can be NULL, and description of every column, in order."""
         for name, column in self.model.to_schema().columns.items():
-            yield name, column.dtype.type, column.nullable, column.description or ""
+            zone = " (UTC)" if column.dtype.type == pl.Datetime("us") else ""
+            yield name, column.dtype.type, column.nullable, f"{column.description or ''}{zone}"
 
     def validate(self, frame: pl.DataFrame) -> None:
         """Check a frame against the model. Raises pandera.errors.SchemaErrors with every failing value."""

@@ -109,9 +109,12 @@ KEYS: Final[Mapping[str, Use]] = {
     "coronationEmblem": "stored",
     "publishDate": "stored",
 }
+# Keys that the records of 2021 had; kept in the evidence, and read no more.
+_GONE: Final = frozenset(("isLegacyVersion", "standardOccupationalCode"))
 # Keys that came later than the first records of 2020, by when: an older record may lack them, a younger one may not.
 _CAME: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("careerStarter", "greenJobTitles", "optionsUnstructuredKsbMapping"), "2021"),
+    **dict.fromkeys(("careerStarter", "greenJobTitles", "integratedApprenticeship", "optionsUnstructuredKsbMapping"), "2021"),
+    **dict.fromkeys(("templateType", "qualificationStandardUrl", "clusterDescription", "occupationalStandardApprovalDate"), "2022"),
     **dict.fromkeys(("coronationEmblem", "publishDate", "occupationCode", "clusterId"), "2023"),
     **dict.fromkeys(("ePALength", "standardPublished", "epaPublished"), "2024-06-01"),
     "integration": "2024-06-08",
@@ -122,6 +125,17 @@ _CAME: Final[Mapping[str, str]] = {
     "banners": "2025-05-17",
     "minimumHoursForCompliance": "2025-11-28",
     "shortAssessment": "2025-12-06",
+}
+# What is compared of those: the column, or `options` for who belongs to which option.
+_FED: Final[Mapping[str, str]] = {
+    "templateType": "template_type",
+    "optionsUnstructuredKsbMapping": "options",
+    "occupationCode": "occupation_code",
+    "ePALength": "epa_period_months",
+    "integration": "integration",
+    "approvedForDeliveryPausedStarts": "is_paused_for_starts",
+    "banners": "notice",
+    "minimumHoursForCompliance": "minimum_hours",
 }
 _BEGINNING: Final = "2020"
 _LATEST: Final = max(_CAME.values())
@@ -238,7 +252,7 @@ def _entry(raw: object) -> Entry:
     if not REFERENCE_RE.match(reference):
         raise ParseError("P-BAD-VALUE", f"referenceNumber {without_addresses(reference)[:40]!r}")
     if "version" not in raw:
-        _refuse_lost(raw, [key[:_LONGEST_KEY] for key in raw if key not in KEYS])
+        _refuse_lost(raw, _unknown(raw))
     version = _version(raw)
     return Entry(
         reference=reference,
@@ -328,7 +342,7 @@ def parse(body: bytes) -> Reading:
     missing = [key for key in _REQUIRED if key not in raw]
     if missing:
         raise ParseError("P-MISSING-FIELD", ", ".join(missing))
-    unknown = [key[:_LONGEST_KEY] for key in raw if key not in KEYS]
+    unknown = _unknown(raw)
     _refuse_lost(raw, unknown)
     findings = [Finding(rule="P-UNKNOWN-FIELD", message=key) for key in unknown]
     content = _content(raw, findings)
@@ -378,7 +392,12 @@ def parse(body: bytes) -> Reading:
         regulation=as_set(objects(raw, "regulationDetail"), _regulation),
         content=content,
     )
-    return Reading(record=record, findings=tuple(findings))
+    untold = frozenset(column for key, column in _FED.items() if key not in raw)
+    return Reading(record=record, findings=tuple(findings), untold=untold)
+
+
+def _unknown(raw: JsonObject) -> list[str]:
+    return [key[:_LONGEST_KEY] for key in raw if key not in KEYS and key not in _GONE]
 
 
 def _refuse_lost(raw: JsonObject, unknown: Sequence[str]) -> None:

@@ -181,16 +181,17 @@ class Repository:
         for start in range(0, len(nights), _TOGETHER):
             trees = [before, *(self._trees[night.name] for night in nights[start : start + _TOGETHER])]
             asked = [f"{old} {new}" for old, new in pairwise(trees)]
-            answer = self._git(
-                "-c", "core.quotePath=false", "diff-tree", "--stdin", "-r", "--raw", "--no-renames", "--no-abbrev", given=asked
-            )
+            answer = self._git("diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", given=asked)
             found: list[list[Move]] = []
-            for line in answer.decode("utf-8", "surrogateescape").splitlines():
-                if not line.startswith(":"):
-                    found.append([])
+            words = iter(answer.split(b"\0"))
+            for word in words:
+                # A pair of trees as it was asked, on a line of its own; then facts and path of each file.
+                *pair, facts = word.split(b"\n")
+                found += [[] for _ in pair]
+                if not facts:
                     continue
-                facts, path = line.split("\t", 1)
-                _, mode, _, blob, _ = facts.split(" ")
+                _, mode, _, blob, _ = facts.decode("ascii").split(" ")
+                path = next(words).decode("utf-8", "backslashreplace")
                 if is_record(path):
                     found[-1].append(Move(path=path, blob=blob if mode in _FILE_MODES else None))
             yield from map(tuple, found)
@@ -335,6 +336,7 @@ class File:
     None where it is refused, or was handed out before under the same `record_id`.
     """
 
+    path: str
     blob: str
     address: str
     reference: str
@@ -345,6 +347,7 @@ class File:
     record_id: str | None = None
     record: Record | None = None
     findings: tuple[Finding, ...] = ()
+    untold: frozenset[str] = frozenset()
     refused: tuple[str, str] | None = None
 
 
@@ -354,14 +357,21 @@ def read_file(path: str, blob: str, body: bytes) -> File:
     try:
         entry, is_live = api.single(body.removeprefix(_BYTE_ORDER_MARK), LIVE_KEY)
     except ParseError as error:
-        return File(blob=blob, address=_sha256(body), reference=reference, version=version, refused=(error.rule, str(error)))
+        return File(path=path, blob=blob, address=_sha256(body), reference=reference, version=version, refused=(error.rule, str(error)))
     address = _sha256(entry.evidence)
     if entry.reference != reference:
         other = ParseError("G-ANOTHER-STANDARD", f"{path} holds {entry.reference}.")
         return File(
-            blob=blob, address=address, reference=reference, version=version, evidence=entry.evidence, refused=(other.rule, str(other))
+            path=path,
+            blob=blob,
+            address=address,
+            reference=reference,
+            version=version,
+            evidence=entry.evidence,
+            refused=(other.rule, str(other)),
         )
     found = File(
+        path=path,
         blob=blob,
         address=address,
         reference=reference,
@@ -374,7 +384,7 @@ def read_file(path: str, blob: str, body: bytes) -> File:
         reading = api.parse(entry.evidence)
     except ParseError as error:
         return replace(found, refused=(error.rule, str(error)))
-    return replace(found, record_id=reading.record.record_id, record=reading.record, findings=reading.findings)
+    return replace(found, record_id=reading.record.record_id, record=reading.record, findings=reading.findings, untold=reading.untold)
 
 
 def _sha256(body: bytes) -> str:

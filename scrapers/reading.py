@@ -14,11 +14,16 @@ from schemas.rules import RULES, Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A record and what was odd about it; `log` is the page's version log, empty where it has none that can be compared."""
+    """A record and what was odd about it.
+
+    `log` is the page's version log, empty where it has none that can be compared. `untold` are the columns (`options` for who belongs to
+    which option) that a record of its age has no key for: they are empty because nobody was asked, not because nothing was said.
+    """
 
     record: Record
     findings: tuple[Finding, ...] = ()
     log: tuple[LogRow, ...] = ()
+    untold: frozenset[str] = frozenset()
 
 
 class ParseError(Exception):

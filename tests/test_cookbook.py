@@ -36,11 +36,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "Which words were changed without a word?": [{"reference": "ST9001", "version": "1.2", "subject": "K8"}],
     "Which duties, and which other KSBs in them, does a change of K8 touch?": [{"duty_number": 5, "needs": ["B6", "K1", "K8", "S7", "S9"]}],
     "How has the funding moved, and from when was each figure known?": [{"max_funding_gbp": 7000}, {"max_funding_gbp": 9000}],
-    "What closes to new starts in the next hundred days, or takes none for now?": [
+    "What closes to new starts in the hundred days from a day (or current_date) on, or takes none for now?": [
         {"reference": "ST9008", "version": "1.0"},
         {"reference": "ST9009", "is_paused_for_starts": True},
     ],
-    "What came and went in one version between two days?": [],
+    # S7 had the words of S3, which stays.
+    "What came and went in one version between two days?": [{"what": "gone", "kind": "S"}],
     "Which oddities stand in the published data, and were there more of them before?": [
         {"rule": "Q-KSB-TWICE", "now": 1, "before": 2},
         {"rule": "Q-NO-DUTIES", "now": 3, "before": 3},

@@ -19,7 +19,8 @@ from warehouse.outbox import add_alerts
 class Pending:
     """A transition still to be compared; evidence is None on the side that has no snapshot.
 
-    `is_replay`: the run that saw it stood for a day that was past when it began.
+    `is_replay`: the run that saw it stood for a day that was past when it began. `newly_told` are columns that the publisher's records
+    had no key for before: what they say is no change.
     """
 
     transition_id: str
@@ -35,6 +36,7 @@ class Pending:
     before_version: str | None
     before_evidence: str | None
     after_evidence: str | None
+    newly_told: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

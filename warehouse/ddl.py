@@ -37,6 +37,15 @@ def create_table(table: Table) -> Iterator[str]:
         yield f"COMMENT ON COLUMN {table.qualified}.{name} IS {quoted(description)}"
 
 
+def utc(parameter: str) -> str:
+    """A macro's parameter as a moment of UTC, as all our moments are: a day is its first one, and what tells its zone is moved.
+
+    A plain cast would drop the offset of a text, and move what has a zone into the client's own.
+    """
+    return f"""CASE WHEN regexp_matches(CAST({parameter} AS VARCHAR), ':.*([+-]|Z)')
+        THEN make_timestamp(epoch_us(CAST({parameter} AS TIMESTAMPTZ))) ELSE CAST({parameter} AS TIMESTAMP) END"""
+
+
 def expected_columns() -> set[tuple[str, str, str]]:
     """(table, column, type) of every table, as a file of this version holds them; the schema `main` goes without saying."""
     return {(table.qualified, name, column_type(dtype)) for table in TABLES for name, dtype, _, _ in table.columns()}

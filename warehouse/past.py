@@ -47,6 +47,7 @@ class Begun:
     contents: Sequence[str]
     elsewhere: Sequence[Row]
     held: Sequence[Row]
+    approved: Sequence[Row]
     has_run: bool
     latest_at: datetime | None
 
@@ -102,6 +103,9 @@ def begun(db: Warehouse, source: str) -> Begun:
         held=db.rows(
             "SELECT reference, version, quarantine_id FROM quarantine WHERE source = ? AND status = 'held' AND version IS NOT NULL AND last_run_id = ?",
             [source, latest["run_id"] if latest else None],
+        ),
+        approved=db.rows(
+            "SELECT reference, version FROM quarantine WHERE source = ? AND status = 'approved' AND version IS NOT NULL", [source]
         ),
         has_run=bool(db.rows("FROM captures WHERE source = ? AND is_read AND is_complete AND outcome = 'served' LIMIT 1", [source])),
         latest_at=latest["observed_at"] if latest else None,

@@ -9,7 +9,7 @@ from typing import Final
 
 from schemas.record import APPROVED, RETIRED
 from schemas.rules import RULES
-from warehouse.ddl import quoted
+from warehouse.ddl import quoted, utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,8 @@ _TWINS: Final = """
     FROM {items} SEMI JOIN (SELECT reference, version, {kind}text FROM {items} GROUP BY ALL HAVING count(*) > 1)
     USING (reference, version, {kind}text) GROUP BY reference, version, {kind}text, list_sort(options) HAVING count(*) > 1"""
 # A placeholder has at most two letters or figures.
-_WORDLESS: Final = "length(text) < 9 AND length(regexp_replace(text, '[^\\pL\\pN]', '', 'g')) < 3"
+_WORDLESS: Final = """(length(text) < 9 AND length(regexp_replace(text, '[^\\pL\\pN]', '', 'g')) < 3
+    OR NOT regexp_matches(text, '[\\pL\\pN]'))"""
 
 QUALITY_RULES: Final = (
     QualityRule(
@@ -45,9 +46,9 @@ QUALITY_RULES: Final = (
     ),
     QualityRule(
         code="Q-DUTY-UNMAPPED",
-        sentence="A duty that needs no KSB, in a version whose other duties do.",
+        sentence="A duty that needs no KSB.",
         sql="""SELECT reference, version, 'Duty ' || duty_number AS subject, text AS detail FROM d
-            ANTI JOIN m USING (reference, version, duty_number) SEMI JOIN m USING (reference, version)""",
+            ANTI JOIN m USING (reference, version, duty_number)""",
     ),
     QualityRule(
         code="Q-NO-MAPPING",
@@ -69,13 +70,13 @@ QUALITY_RULES: Final = (
     ),
     QualityRule(
         code="Q-KSB-TWICE",
-        sentence="Two KSBs of one kind with the same words.",
+        sentence="Two KSBs of one kind with the same words, for the same options.",
         sql=f"""SELECT reference, version, string_agg(code, ', ' ORDER BY position) AS subject, text AS detail
             {_TWINS.format(items="k", kind="kind, ")}""",
     ),
     QualityRule(
         code="Q-DUTY-TWICE",
-        sentence="Two duties with the same words.",
+        sentence="Two duties with the same words, for the same options.",
         sql=f"""SELECT reference, version, string_agg('Duty ' || duty_number, ', ' ORDER BY duty_number) AS subject, text AS detail
             {_TWINS.format(items="d", kind="")}""",
     ),
@@ -141,7 +142,7 @@ QUALITY_RULES: Final = (
     ),
 )
 _SENTENCES: Final = {rule.code: rule.sentence for rule in QUALITY_RULES} | {
-    rule.code: rule.sentence for rule in RULES.values() if rule.outcome == "warn"
+    code: rule.sentence for code, rule in RULES.items() if rule.outcome == "warn" and not rule.is_known_oddity
 }
 # Each is read once, however many rules ask; prose that no rule reads is left out.
 _READ: Final = """reference, version, title, status, source, snapshot_id, standard_information, is_core_and_options, lars_code, max_funding_gbp,
@@ -157,10 +158,10 @@ def findings_now(code: str) -> str:
 def quality_findings(moment: str | None) -> str:
     """The SELECT of every finding in what is published now, or at a moment (a parameter of a macro).
 
-    What the parsers met is kept for the newest state of a version alone.
+    What the parsers met is kept for the newest state of a version alone; the oddities they know by sight are found here in any state.
     """
     of = "current_{}" if moment is None else f"{{}}_as_of({moment})"
-    known_at = "s.last_checked_at" if moment is None else f"CAST({moment} AS TIMESTAMP)"
+    known_at = "s.last_checked_at" if moment is None else utc(moment)
     rules = [f"SELECT {quoted(rule.code)} AS rule, * FROM ({rule.sql})" for rule in QUALITY_RULES]
     rules.append(
         "SELECT f.rule, v.reference, v.version, NULL AS subject, f.message AS detail FROM v JOIN internal.findings f USING (snapshot_id)"

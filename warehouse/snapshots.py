@@ -146,6 +146,16 @@ def covered(db: Warehouse, batch: Batch, references: Collection[str], *, is_hist
     }
 
 
+def lost_untold(db: Warehouse, source: str) -> set[tuple[str, str]]:
+    """The versions of a source that went missing last without a word being told of it."""
+    rows = db.rows(
+        "SELECT reference, version FROM transitions WHERE source = ? AND kind = 'missing' "
+        "QUALIFY row_number() OVER (PARTITION BY reference, version ORDER BY detected_at DESC) = 1 AND is_baseline",
+        [source],
+    )
+    return {(row["reference"], row["version"]) for row in rows}
+
+
 def known_before(db: Warehouse, batch: Batch) -> set[tuple[str, str]]:
     """The versions that any source had shown before this batch's day, or this one had been asked for before its run.
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from schemas.record import ATTRIBUTES, LISTS, digest
 from schemas.tables import CONTENT_DUTIES, CONTENT_DUTY_KSBS, CONTENT_KSBS, SNAPSHOTS, SOURCES, WATCHED_VERSIONS
-from warehouse.ddl import quoted
+from warehouse.ddl import quoted, utc
 from warehouse.quality import quality_findings
 
 # The first number grows when something is renamed or dropped, the second when something is added.
@@ -46,9 +46,9 @@ class View:
 _FINDING_COLUMNS: Final = {
     "rule": "The rule it met: Q-… (what is published), P-… (what the parsers met)",
     "sentence": "What the rule says",
-    "subject": "Where: a code, `Duty 3`, a column; NULL = the version as a whole",
+    "subject": "Where: a code, `Duty 3`, a column; NULL = the version as a whole, or what `detail` names",
     "detail": "The words or values in question",
-    "seen_from_at": "Since when the version has stood as it does; the oddity may be older",
+    "seen_from_at": "Since when the version has stood as it does (UTC); the oddity may be older",
 }
 
 _SHOWN: Final = (
@@ -100,7 +100,7 @@ _SHOWN: Final = (
         name="version_history",
         description="Every snapshot: how a version stood, from when to when, as each source told it.",
         key=("snapshot_id",),
-        columns={"last_checked_at": "When this state was last seen to hold; NULL once it was superseded"},
+        columns={"last_checked_at": "When this state was last seen to hold (UTC); NULL once it was superseded"},
         sql=f"""
             SELECT {_VERSION_COLUMNS}, s.source, s.snapshot_id, w.first_seen_at,
                 CASE WHEN s.seen_to_at IS NULL THEN w.last_checked_at END AS last_checked_at, s.seen_from_at, s.seen_to_at
@@ -109,16 +109,16 @@ _SHOWN: Final = (
     ),
     View(
         name="versions_as_of",
-        description="The versions as they were known at a moment (UTC).",
+        description="The versions as they were known at a moment (UTC; a day is its first moment).",
         parameters="ts",
         sql=f"""
             SELECT * FROM version_history
-            WHERE seen_from_at <= CAST(ts AS TIMESTAMP) AND (seen_to_at IS NULL OR seen_to_at > CAST(ts AS TIMESTAMP))
+            WHERE seen_from_at <= {utc("ts")} AND (seen_to_at IS NULL OR seen_to_at > {utc("ts")})
             QUALIFY row_number() OVER (PARTITION BY reference, version ORDER BY {_PREFERENCE.format("")}) = 1""",
     ),
     View(
         name="ksbs_as_of",
-        description="The KSBs as they were known at a moment (UTC).",
+        description="The KSBs as they were known at a moment (UTC; a day is its first moment).",
         parameters="ts",
         sql="""
             SELECT v.reference, v.version, k.code, k.kind, k.position, k.text, k.options
@@ -126,7 +126,7 @@ _SHOWN: Final = (
     ),
     View(
         name="duties_as_of",
-        description="The duties as they were known at a moment (UTC).",
+        description="The duties as they were known at a moment (UTC; a day is its first moment).",
         parameters="ts",
         sql="""
             SELECT v.reference, v.version, d.duty_number, d.text, d.criteria, d.is_core, d.options
@@ -134,7 +134,7 @@ _SHOWN: Final = (
     ),
     View(
         name="duty_ksbs_as_of",
-        description="Which duty needed which KSB, as known at a moment (UTC).",
+        description="Which duty needed which KSB, as known at a moment (UTC; a day is its first moment).",
         parameters="ts",
         sql="""
             SELECT v.reference, v.version, m.duty_number, m.code
@@ -142,9 +142,9 @@ _SHOWN: Final = (
     ),
     View(
         name="changes_between",
-        description="The changes first seen from one moment up to, but without, another (UTC).",
+        description="The changes first seen from one moment up to, but without, another (UTC; a day is its first moment).",
         parameters="a, b",
-        sql="SELECT * FROM changes WHERE detected_at >= CAST(a AS TIMESTAMP) AND detected_at < CAST(b AS TIMESTAMP)",
+        sql=f"SELECT * FROM changes WHERE detected_at >= {utc('a')} AND detected_at < {utc('b')}",
     ),
     View(
         name="quality_findings",
@@ -154,7 +154,7 @@ _SHOWN: Final = (
     ),
     View(
         name="quality_findings_as_of",
-        description="What was odd in the versions as they were known at a moment (UTC).",
+        description="What was odd in the versions as they were known at a moment (UTC; a day is its first moment).",
         parameters="ts",
         sql=quality_findings("ts"),
     ),
