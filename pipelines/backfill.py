@@ -10,6 +10,7 @@ noise: it is counted, and its bytes stay in the history.
 
 import multiprocessing
 import os
+import signal
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,7 +70,7 @@ def backfill(
 
     Raises WarehouseError where the warehouse knows a later moment already, HistoryError where the history cannot be read.
     """
-    done, nights = unseen(db, history)
+    done, nights = unseen(db, history, clock())
     tally = Tally()
     if not nights:
         return tally
@@ -82,13 +83,13 @@ def backfill(
                 tree.learn(file)
             tree.move(files)
             tree.settle()
-        finished = 0
         for chunk, files_of in readers.ahead(_chunks(history, done, nights, portion)):
             past.forget()
             past.learn(files_of)
             for file in files_of:
                 tree.learn(file)
             for night, moves in chunk:
+                progress("nights", tally.nights, len(nights))
                 tally.nights += 1
                 tally.commits += night.commits
                 tally.moved += len(moves)
@@ -96,24 +97,31 @@ def backfill(
                 if past.is_urgent:
                     past.write()
             past.write()
-            finished += len(chunk)
-            progress("nights", finished, len(nights))
+        progress("nights", tally.nights, len(nights))
     return tally
 
 
-def unseen(db: Warehouse, history: History) -> tuple[Night | None, Sequence[Night]]:
-    """The last night that was observed, and those that were not. Raises WarehouseError where the warehouse would have to look back."""
+def unseen(db: Warehouse, history: History, now: datetime) -> tuple[Night | None, Sequence[Night]]:
+    """The last night that was observed, and those that were not.
+
+    Raises WarehouseError where the warehouse would have to look back, and for a night that is still to come.
+    """
+    if history.nights[-1].at > now:
+        raise WarehouseError(
+            f"{history.address} ends on {history.nights[-1].at:%Y-%m-%d %H:%M} (UTC), and now is {now:%Y-%m-%d %H:%M}: one of the clocks is wrong."
+        )
     latest = latest_run(db)
     if latest is None:
         return None, history.nights
     name = latest["site"].rsplit("@", 1)[-1]
-    for place, night in enumerate(history.nights):
-        if night.name == name:
-            return night, history.nights[place + 1 :]
-    if history.nights and history.nights[0].at <= latest["observed_at"]:
+    found = history.after(name)
+    if found is not None:
+        return found
+    if history.nights[0].at <= latest["observed_at"]:
         raise WarehouseError(
             f"History only grows: the last observation here is of {latest['observed_at']:%Y-%m-%d %H:%M} (UTC), and {history.address} begins on "
-            f"{history.nights[0].at:%Y-%m-%d}. Backfill into a new folder (--data), and let the daily run go on there."
+            f"{history.nights[0].at:%Y-%m-%d} and does not hold it (rewritten, another copy, or seen by a run). Backfill into a new folder "
+            "(--data), and let the daily run go on there."
         )
     return None, history.nights
 
@@ -218,6 +226,8 @@ _opened: list[Bodies] = []
 
 def _open(source: Bodies) -> None:
     """In a reader's process: its own way to the bytes, for as long as it lives; it does not outlive who started it."""
+    # Ctrl-C reaches every process of a terminal; only the first one answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _opened.append(source.__enter__())
 
@@ -255,6 +265,7 @@ class _Tree:
         self.unplaced: list[tuple[str, _Light]] = []
         self.has_live = False
         self._untold: dict[Key, frozenset[str]] = {}
+        self._last: dict[Key, _Light] = {}
 
     def learn(self, file: File) -> None:
         """Keep what a file says, in short."""
@@ -299,20 +310,19 @@ class _Tree:
         path = max(enumerate(paths), key=lambda pair: (self._files[pair[1]].refused is None, self._files[pair[1]].created, pair[0]))[1]
         return path, self._files[path]
 
-    def newly_told(self, key: Key, file: _Light) -> frozenset[str]:
-        """The columns that a version's last file that could be read had no key for, and this one has."""
+    def newly_told(self, key: Key, file: _Light, known: str | None) -> frozenset[str]:
+        """The columns this file of a version has a key for, and the last one that was taken had none; `known` is the record that stands."""
         if file.refused:
             return frozenset()
-        before = self._untold.get(key, frozenset())
-        self._untold[key] = file.untold
-        return before - file.untold
+        last = self._last.get(key)
+        if last and last.record_id == known:
+            self._untold[key] = last.untold
+        self._last[key] = file
+        return self._untold.get(key, frozenset()) - file.untold
 
     def settle(self) -> None:
         """Take the files as those that spoke last."""
-        for key in self._paths:
-            found = self.file(key)
-            if found:
-                self.newly_told(key, found[1])
+        self._last = {key: found[1] for key in self._paths if (found := self.file(key))}
 
     def left_behind(self) -> Iterator[Key]:
         """The versions of which no file has the key that live ones have."""
@@ -350,7 +360,7 @@ def _look(history: History, night: Night, tree: _Tree, touched: Sequence[Key], p
             continue
         past.find(key)
         path, light = found
-        newly_told = tree.newly_told(key, light)
+        newly_told = tree.newly_told(key, light, past.record_id(key))
         address = past.evidence_of(light.record_id) or light.address
         shown = Shown(reference=key[0], version=key[1], url=f"{site}:{path}", evidence_sha256=address)
         if light.refused:

@@ -22,6 +22,7 @@ from pipelines.commands.doctor import examine
 from pipelines.commands.options import (
     EXIT_FAILED,
     EXIT_QUARANTINE,
+    EXIT_STOPPED,
     Contact,
     Data,
     Json,
@@ -154,7 +155,12 @@ def changes(
         one_of(event, list(EVENTS), "--event")
         one_of(severity, SEVERITIES, "--severity")
         since_at, until_at = moment_of(since), moment_of(until)
+        if since_at and until_at and since_at >= until_at:
+            raise typer.BadParameter(f"--since {since} is not before --until {until}.")
         with read.open_published(settings_of(data=data).data) as reader:
+            for name in references_of(reference) or ():
+                if not read.versions_of(reader, name):
+                    raise typer.BadParameter(f"{name} is not in the warehouse: no version of it was ever seen.")
             rows = read.changes(
                 reader,
                 since=since_at,
@@ -234,11 +240,24 @@ def show_diff(
 def fill_in(
     data: Data = None,
     git: Annotated[
-        Path | None, typer.Option("--git", help="A git repository with one JSON file per version, committed nightly.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--git",
+            help="A git repository with one JSON file per version, committed nightly.",
+            show_default=False,
+            exists=True,
+            file_okay=False,
+        ),
     ] = None,
     jsonl: Annotated[
         Path | None,
-        typer.Option("--jsonl", help="A replay file: {seq, op, committed, file, record} on each line; plain or .xz.", show_default=False),
+        typer.Option(
+            "--jsonl",
+            help="A replay file: {seq, committed, file, record} on each line; plain, .gz or .xz.",
+            show_default=False,
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -247,12 +266,12 @@ def fill_in(
     from scrapers.history import HistoryError, Replay, Repository
 
     if (git is None) == (jsonl is None):
-        raise typer.BadParameter("Name a repository with --git, or a replay file with --jsonl.")
+        raise typer.BadParameter("Name a repository with --git or a replay file with --jsonl, one of the two.")
     with plain_errors():
         folder = settings_of(data=data).data
         try:
+            history = Repository(git) if git else Replay(jsonl or Path())
             with only_writer(folder), terminal.progress_bars(quiet=as_json) as progress:
-                history = Repository(git) if git else Replay(jsonl or Path())
                 with open_warehouse(folder) as db:
                     done = backfill(db, folder / "evidence", history, progress, utc_now)
                     publish(db, folder)
@@ -260,6 +279,9 @@ def fill_in(
                 shrink(folder)
         except HistoryError as error:
             raise WarehouseError(str(error)) from error
+        except KeyboardInterrupt as error:
+            terminal.errors.print("Stopped. What was written is whole; the same command goes on from there.", soft_wrap=True)
+            raise typer.Exit(EXIT_STOPPED) from error
     if as_json:
         terminal.print_json(counts)
     else:
@@ -415,7 +437,7 @@ def site_build(
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(help="Where the files go; it is made where it is not there.", metavar="DIR")],
+    folder: Annotated[Path, typer.Argument(help="Where the files go; it is made where it is not there.", metavar="DIR", file_okay=False)],
     form: Annotated[str, typer.Option("--format", help="parquet, csv, json (lines) or sqlite.")] = "parquet",
     data: Data = None,
     as_json: Json = False,
@@ -468,8 +490,10 @@ def _version(reader: read.Queryable, reference: str, version: str | None, as_of:
     row = read.version(reader, reference, version, moment_of(as_of, is_end_of_day=True))
     if row is None:
         there = ", ".join(read.versions_of(reader, reference)) or "no version of that standard"
+        since = read.known_since(reader, reference) if as_of else None
+        known = f", first seen on {since:%Y-%m-%d} at {since:%H:%M} (UTC)" if since else ""
         asked = " ".join(part for part in (reference, version, f"as of {as_of}" if as_of else None) if part)
-        raise typer.BadParameter(f"{asked} is not in the warehouse; there is {there}.")
+        raise typer.BadParameter(f"{asked} is not in the warehouse; there is {there}{known}.")
     return row
 
 

@@ -153,6 +153,11 @@ class Past:
         self.absent.discard(key)
         self.left.discard(key)
 
+    def record_id(self, key: Key) -> str | None:
+        """The record that stands for a version."""
+        known = self._known.get(key)
+        return known.record_id if known else None
+
     def is_as_known(self, key: Key, record_id: str | None) -> bool:
         """Whether a version is known and said the same last."""
         known = self._known.get(key)

@@ -68,8 +68,8 @@ def show_backfill(counts: dict[str, Any], folder: Path) -> None:
         return
     console.print(
         Text(
-            f"{counts['nights']:,} nights of {counts['commits']:,} commits: {counts['moved']:,} files moved, of which {counts['noise']:,} said what "
-            f"they said before. {counts['new_snapshots']:,} snapshots, {counts['new_changes']:,} changes, {counts['missing']:,} versions gone missing, "
+            f"{counts['nights']:,} nights of {counts['commits']:,} commits: {counts['moved']:,} files moved, of which {counts['noise']:,} said "
+            f"nothing new in anything that is read. {counts['new_snapshots']:,} snapshots, {counts['new_changes']:,} changes, {counts['missing']:,} versions gone missing, "
             f"{counts['held']:,} records held back. Now {counts['versions']:,} versions of {counts['standards']:,} standards are known in {folder}."
         ),
         soft_wrap=True,

@@ -300,7 +300,10 @@ def _drop_contacts_within(raw: object) -> None:
 
 
 def _evidence(raw: object) -> bytes:
-    body = orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
+    try:
+        body = orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise ParseError("P-NOT-JSON", "Lists within lists without end.") from error
     # Few records hold an address at all; only those are gone through.
     return orjson.dumps(without_addresses_in(raw), option=orjson.OPT_SORT_KEYS) if b"@" in body else body
 

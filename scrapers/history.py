@@ -8,19 +8,23 @@ it ended: the tree of its last commit, along the longest line of commits that le
     HistoryError    the repository or the file cannot be read; the message says what to do
 """
 
+import gzip
 import hashlib
+import io
 import lzma
 import os
 import re
 import shutil
 import subprocess
+import zlib
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import IO, Any, Final, Protocol, Self
 
 import orjson
 
@@ -44,6 +48,16 @@ LIVE_SINCE: Final = datetime(2025, 12, 6, tzinfo=UTC).replace(tzinfo=None)
 # A version's files are kept as differences from each other; with all of them at hand a file is read in a third of the time.
 _REMEMBER: Final = "core.deltaBaseCacheLimit=512m"
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+# What a git hook sets for its own repository.
+_ELSEWHERE: Final = frozenset(
+    (
+        *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE"),
+        *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_REPLACE_REF_BASE"),
+    )
+)
+_NAME_OF_COMMIT_RE: Final = re.compile(r"^[0-9a-f]{40,64}$")
+_NO_NAME: Final = "No file in {} is named as the record of a version is: ST0128_1.1.json."
+_TOO_LATE: Final = int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
 
 _Commit = tuple[str, str, datetime]
 
@@ -79,6 +93,9 @@ class History(Protocol):
     @property
     def nights(self) -> Sequence[Night]:
         """Every night."""
+
+    def after(self, name: str) -> tuple[Night | None, Sequence[Night]] | None:
+        """What was observed last, by its name, and the nights that came after; None where this history does not hold it."""
 
     def files(self, night: Night) -> tuple[Move, ...]:
         """Every file there was at the end of a night."""
@@ -130,46 +147,51 @@ class Repository:
             raise HistoryError(f"{folder} is no folder. Name the folder of a git repository with --git.")
         self.folder = folder.resolve()
         self.address = f"git+{self.folder.as_uri()}"
-        self._trees: dict[str, str] = {}
-        self.nights = self._nights()
+        self._git("rev-parse", "--git-dir")
+        if not self._told("rev-parse", "--verify", "--quiet", "HEAD^{commit}"):
+            raise HistoryError(f"{folder} has no commits on the branch that HEAD names. Check one out, or fetch it first.")
+        self._line = self._longest_line()
+        self._trees = {commit: tree for commit, tree, _ in self._line}
+        if not any(
+            is_record(path)
+            for path in self._git("ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD").decode("utf-8", "replace").split("\0")
+        ):
+            raise HistoryError(_NO_NAME.format(folder))
+        self.nights = _nights(self._line)
 
-    def _nights(self) -> list[Night]:
-        nights: list[Night] = []
-        first = last = _BEGINNING
-        for commit, tree, at in self._line():
-            moment = max(at, last)
-            if nights and moment - last <= _PAUSE and moment - first <= _LONGEST_NIGHT:
-                nights[-1] = Night(at=moment, name=commit, commits=nights[-1].commits + 1)
-            else:
-                first = moment
-                nights.append(Night(at=moment, name=commit, commits=1))
-            last = moment
-            self._trees[commit] = tree
-        self._trees = {night.name: self._trees[night.name] for night in nights}
-        return nights
+    def after(self, name: str) -> tuple[Night | None, Sequence[Night]] | None:
+        """The nights after a commit, which may be any of its night; where a later merge left it beside the line, after where it met the line."""
+        places = [place for place, (commit, _, _) in enumerate(self._line) if commit == name]
+        if not places and _NAME_OF_COMMIT_RE.match(name) and self._told("rev-list", "-1", f"HEAD..{name}", otherwise="?") == "":
+            before = set(self._told("rev-list", name).split())
+            places = [place for place, (commit, _, _) in enumerate(self._line) if commit in before]
+        if not places:
+            return None
+        commit, _, at = self._line[places[-1]]
+        return Night(at=at, name=commit, commits=1), _nights(self._line[places[-1] + 1 :])
 
-    def _line(self) -> list[_Commit]:
+    def _longest_line(self) -> list[_Commit]:
         """The longest line of commits from the first to HEAD, oldest first; what was merged into it counts from the merge on.
 
         Of a copy that merges its original now and then, that is the original's line with all its nights.
         """
         lines = self._git("log", "--topo-order", "--reverse", "--format=%H %T %at %ct %P", "HEAD").decode().splitlines()
-        told: dict[str, tuple[_Commit, str | None]] = {}
+        told: dict[str, tuple[tuple[str, str, int, int], str | None]] = {}
         length: dict[str, int] = {}
         last = None
         for line in lines:
             commit, tree, authored, committed, *parents = line.split()
-            # A commit that was moved keeps one of its two times.
-            at = datetime.fromtimestamp(min(int(authored), int(committed)), UTC).replace(tzinfo=None)
             before = max((parent for parent in parents if parent in length), key=length.__getitem__, default=None)
             length[commit] = 1 + (length[before] if before else 0)
-            told[commit] = ((commit, tree, at), before)
+            told[commit] = ((commit, tree, int(authored), int(committed)), before)
             last = commit
         line_back = []
         while last:
             entry, last = told[last]
             line_back.append(entry)
-        return line_back[::-1]
+        entries = line_back[::-1]
+        moments = _moments([(authored, committed) for _, _, authored, committed in entries])
+        return [(commit, tree, at) for (commit, tree, _, _), at in zip(entries, moments, strict=True)]
 
     def files(self, night: Night) -> tuple[Move, ...]:
         """The tree of a night."""
@@ -201,6 +223,13 @@ class Repository:
         """Blobs, from a git process of its own."""
         return _Blobs(self.folder)
 
+    def _told(self, *words: str, otherwise: str = "") -> str:
+        """What git answers, or something else where it refuses."""
+        try:
+            return self._git(*words).decode("utf-8", "replace").strip()
+        except HistoryError:
+            return otherwise
+
     def _git(self, *words: str, given: Sequence[str] = ()) -> bytes:
         done = subprocess.run(
             ["git", "-C", str(self.folder), *words],
@@ -212,6 +241,63 @@ class Repository:
         if done.returncode:
             raise HistoryError(f"git cannot read {self.folder}: {done.stderr.decode('utf-8', 'replace').strip()[:300]}")
         return done.stdout
+
+
+def _nights(line: Sequence[_Commit]) -> list[Night]:
+    """Commits that follow one another without a long pause, as one night each."""
+    nights: list[Night] = []
+    first = last = _BEGINNING
+    for commit, _, at in line:
+        if nights and at - last <= _PAUSE and at - first <= _LONGEST_NIGHT:
+            nights[-1] = Night(at=at, name=commit, commits=nights[-1].commits + 1)
+        else:
+            first = at
+            nights.append(Night(at=at, name=commit, commits=1))
+        last = at
+    return nights
+
+
+def _moments(told: Sequence[tuple[int, int]]) -> list[datetime]:
+    """When each commit of a line was made, from the times it was authored and committed; they never go back.
+
+    A commit that was moved keeps one of its times, and a robot may sign all with one: of both times and the earlier of the two that one
+    counts which tells the most days. A time that does not fit the others is a wrong clock's; then that of the commit before counts.
+    """
+    rows = [[authored for authored, _ in told], [committed for _, committed in told], [min(pair) for pair in told]]
+    if rows[0] == rows[1]:
+        rows = rows[:1]
+    fitting = [(row, _in_order(row)) for row in rows]
+    row, places = max(fitting, key=lambda pair: len({pair[0][place] // 86_400 for place in pair[1]}))
+    if not places:
+        raise HistoryError("No commit has a time that can be.")
+    moments = []
+    fits = set(places)
+    at = row[places[0]]
+    for place, seconds in enumerate(row):
+        at = seconds if place in fits else at
+        moments.append(datetime.fromtimestamp(at, UTC).replace(tzinfo=None))
+    return moments
+
+
+def _in_order(row: Sequence[int]) -> list[int]:
+    """The places of the longest row of times of which none is earlier than the one before."""
+    ends: list[int] = []
+    last: list[int] = []
+    before: list[int | None] = []
+    for place, seconds in enumerate(row):
+        if not 0 <= seconds < _TOO_LATE:
+            before.append(None)
+            continue
+        length = bisect_right(ends, seconds)
+        before.append(last[length - 1] if length else None)
+        ends[length : length + 1] = [seconds]
+        last[length : length + 1] = [place]
+    places = []
+    at = last[-1] if last else None
+    while at is not None:
+        places.append(at)
+        at = before[at]
+    return places[::-1]
 
 
 class _Blobs:
@@ -238,18 +324,28 @@ class _Blobs:
         self._git.stdin.flush()
         header = self._git.stdout.readline().split()
         if len(header) != 3:
-            raise HistoryError(f"{self._folder} has no blob {blob}: fetch the whole history (git fetch --unshallow, without a filter).")
+            raise HistoryError(
+                f"{self._folder} has no blob {blob} that can be read: fetch the whole history (git fetch --unshallow, without a filter); "
+                "git fsck tells whether it is damaged."
+            )
         body = self._git.stdout.read(int(header[2]) + 1)
         return body[:-1]
 
 
 def _environment() -> Mapping[str, str]:
-    # Nothing is fetched in passing, and nobody is asked for a password.
-    return os.environ | {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    # Nothing is fetched in passing, nobody is asked for a password, and no other repository is meant than the one that was named.
+    own = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    return own | {
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C",
+    }
 
 
 class Replay:
-    """A replay file: one JSON line per file that moved, `{seq, op, committed, file, record}`, plain or .xz; `record` null = gone."""
+    """A replay file: one JSON line per file that moved, `{seq, committed, file, record}`, plain, .gz or .xz; `record` null = gone."""
 
     def __init__(self, path: Path) -> None:
         self.address = path.resolve().as_uri()
@@ -257,9 +353,10 @@ class Replay:
         self._moves: dict[str, dict[str, str | None]] = {}
         operations = self._operations(path)
         nights: list[Night] = []
+        begins: list[datetime] = []
         first = last = _BEGINNING
-        for number, operation in sorted(operations, key=lambda pair: pair[1]["seq"]):
-            moment = max(datetime.fromisoformat(operation["committed"]).astimezone(UTC).replace(tzinfo=None), last)
+        for number, committed, operation in sorted(operations, key=lambda entry: entry[2]["seq"]):
+            moment = max(committed, last)
             moves: dict[str, str | None] = {}
             if nights and moment - last <= _PAUSE and moment - first <= _LONGEST_NIGHT:
                 before = nights.pop()
@@ -267,6 +364,7 @@ class Replay:
                 nights.append(Night(at=moment, name=moment.isoformat(), commits=before.commits + 1))
             else:
                 first = moment
+                begins.append(first)
                 nights.append(Night(at=moment, name=moment.isoformat(), commits=1))
             self._moves[nights[-1].name] = moves
             last = moment
@@ -274,27 +372,44 @@ class Replay:
             if is_record(operation["file"]):
                 moves[operation["file"]] = blob
                 self._records[str(number)] = operation["record"]
+        if not self._records:
+            raise HistoryError(_NO_NAME.format(path))
         self.nights = nights
+        self._begins = begins
 
     @staticmethod
-    def _operations(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    def _operations(path: Path) -> list[tuple[int, datetime, dict[str, Any]]]:
         found = []
         number = 0
         try:
-            with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as lines:
+            with _opened(path) as lines:
                 for number, line in enumerate(lines, 1):
+                    if not line.strip():
+                        continue
                     operation = orjson.loads(line)
-                    if operation.keys() < {"seq", "committed", "file", "record"} or not isinstance(operation["file"], str):
+                    if not (operation.keys() >= _DUE and isinstance(operation["file"], str) and type(operation["seq"]) is int):
                         raise KeyError
-                    datetime.fromisoformat(operation["committed"])
-                    found.append((number, operation))
-        except (OSError, lzma.LZMAError, EOFError) as error:
+                    found.append((number, _moment(operation["committed"]), operation))
+        except (OSError, lzma.LZMAError, zlib.error, EOFError) as error:
             raise HistoryError(f"{path} cannot be read: {error}") from error
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise HistoryError(f"Line {number} of {path} is no line of a replay: seq, committed, file and record are due.") from error
+        except (ValueError, OverflowError, KeyError, AttributeError, TypeError) as error:
+            raise HistoryError(
+                f"Line {number} of {path} is no line of a replay: seq (a whole number), committed (ISO 8601), file (a name) and record are due."
+            ) from error
         if not found:
             raise HistoryError(f"{path} is empty.")
         return found
+
+    def after(self, name: str) -> tuple[Night | None, Sequence[Night]] | None:
+        """The nights after a moment; one that has grown since is looked at once more as a whole."""
+        try:
+            at = datetime.fromisoformat(name)
+        except ValueError:
+            return None
+        if not any(begin <= at <= night.at for begin, night in zip(self._begins, self.nights, strict=True)):
+            return None
+        seen = [night for night in self.nights if night.at <= at]
+        return seen[-1] if seen else None, self.nights[len(seen) :]
 
     def files(self, night: Night) -> tuple[Move, ...]:
         """What the lines up to a night say last."""
@@ -311,6 +426,25 @@ class Replay:
     def bodies(self) -> "Bodies":
         """The records, as they were loaded."""
         return _Lines(self._records)
+
+
+_DUE: Final = frozenset(("seq", "committed", "file", "record"))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    match path.suffix:
+        case ".xz":
+            return lzma.open(path)
+        case ".gz":
+            return io.BufferedReader(gzip.open(path))
+        case _:
+            return path.open("rb")
+
+
+def _moment(text: str) -> datetime:
+    """A moment as naive UTC; one that names no zone is UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 class _Lines:

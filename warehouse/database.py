@@ -123,6 +123,11 @@ def open_warehouse(data: Path, *, is_replay: bool = False) -> Iterator[Warehouse
     try:
         _prepare(connection, path)
         yield Warehouse(connection, None if is_replay else data / "evidence")
+    except RuntimeError as error:
+        # How DuckDB passes on that somebody pressed Ctrl-C in the middle of a query.
+        if "interrupted" in str(error).casefold():
+            raise KeyboardInterrupt from error
+        raise
     finally:
         connection.close()
 

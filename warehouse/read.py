@@ -157,6 +157,12 @@ def versions_of(reader: Queryable, reference: str) -> list[str]:
     return [row["version"] for row in rows]
 
 
+def known_since(reader: Queryable, reference: str) -> datetime | None:
+    """When a standard was first seen; None for one that never was."""
+    (row,) = reader.rows("SELECT min(seen_from_at) AS since FROM version_history WHERE reference = ?", [reference])
+    return row["since"] if isinstance(row["since"], datetime) else None
+
+
 def provenance(reader: Queryable, snapshot_id: str) -> Row:
     """Where a snapshot came from: its evidence row, the address and time of the capture, the parser."""
     (found,) = reader.rows(

@@ -22,6 +22,8 @@ from warehouse.evidence import EvidenceError
 
 EXIT_FAILED: Final = 1
 EXIT_QUARANTINE: Final = 3
+# As a shell has it for a program that was interrupted.
+EXIT_STOPPED: Final = 130
 
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder (default: STANDARDS_WATCH_DATA, else data).", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

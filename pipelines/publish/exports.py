@@ -66,6 +66,14 @@ def export(reader: Reader, folder: Path, form: Format) -> list[Exported]:
     before = _descriptor(folder)
     if before.get("format", form) != form:
         raise ExportError(f"{folder} holds an export as {before['format']}. Name another folder, or empty that one.")
+    if not before and folder.is_dir() and any(folder.iterdir()):
+        raise ExportError(
+            f"{folder} holds files that no export of ours lists, and one of ours may have the same name. Name an empty folder."
+        )
+    return _export(reader, folder, form, before)
+
+
+def _export(reader: Reader, folder: Path, form: Format, before: Mapping[str, Any]) -> list[Exported]:
     folder.mkdir(parents=True, exist_ok=True)
     written = list(_WRITERS[form](reader, folder))
     descriptor = _package(reader, folder, form, written)
@@ -79,9 +87,10 @@ def export(reader: Reader, folder: Path, form: Format) -> list[Exported]:
 
 def refresh_parquet(reader: Reader, data: Path) -> list[Exported] | None:
     """Write `published/parquet` anew where anything but the times of looking has changed since; None where nothing has."""
-    if _descriptor(data / PARQUET).get("state") == state(reader):
+    before = _descriptor(data / PARQUET)
+    if before.get("state") == state(reader):
         return None
-    return export(reader, data / PARQUET, "parquet")
+    return _export(reader, data / PARQUET, "parquet", before)
 
 
 def _descriptor(folder: Path) -> dict[str, Any]:
