@@ -66,10 +66,10 @@ def export(reader: Reader, folder: Path, form: Format) -> list[Exported]:
     before = _descriptor(folder)
     if before.get("format", form) != form:
         raise ExportError(f"{folder} holds an export as {before['format']}. Name another folder, or empty that one.")
-    if not before and folder.is_dir() and any(folder.iterdir()):
-        raise ExportError(
-            f"{folder} holds files that no export of ours lists, and one of ours may have the same name. Name an empty folder."
-        )
+    ours = {relation.name for relation in relations(reader)} | {Path(_DATABASE).stem, Path(_METADATA).stem}
+    taken = sorted(path.name for path in folder.iterdir() if path.stem in ours) if not before and folder.is_dir() else []
+    if taken:
+        raise ExportError(f"{folder} holds {', '.join(taken[:3])}, which no export of ours lists. Name another folder, or move that away.")
     return _export(reader, folder, form, before)
 
 

@@ -154,6 +154,10 @@ def test_changes_and_show(shell: Shell) -> None:
         "version_retired",
     }
     assert shell("changes", "--until", "2026-06-01").stdout.strip() == "Nothing changed."
+    assert shell("changes", "--reference", "ST9404").exit_code == 2
+    assert shell("changes", "--since", "2026-06-02", "--until", "2026-06-01").exit_code == 2
+    too_early = shell("show", "ST9001", "--as-of", "2026-06-01")
+    assert (too_early.exit_code, "first seen on 2026-06-08" in " ".join(too_early.output.replace("│", " ").split())) == (2, True)
     assert all(row["detected_at"].endswith("T00:00:00Z") for row in shell.json("changes"))
     assert shell("changes", "--reference", "ST9003").stdout.rstrip().endswith("\n1 change")
     counts = shell("changes", "--reference", "ST9005").stdout.rstrip().splitlines()[-1]
@@ -295,6 +299,7 @@ def test_export(shell: Shell, tmp_path: Path) -> None:
     assert wrong.exit_code == 1
     assert "holds an export as csv" in " ".join(wrong.output.split())
     assert shell("export", str(tmp_path / "out"), "--format", "xlsx").exit_code == 2
+    assert shell("export", str(tmp_path / "out" / "current_versions.csv")).exit_code == 2
 
 
 def test_demo_takes_an_earlier_one_s_place_and_prints_what_the_readme_says(shell: Shell) -> None:

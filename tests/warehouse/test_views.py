@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +309,28 @@ def test_versions_are_shown_as_they_were_known(history: Warehouse, moment: datet
 def test_a_day_is_its_first_moment(history: Warehouse) -> None:
     assert titles(history, "versions_as_of('2026-06-09')") == titles(history, "versions_as_of(DATE '2026-06-09')") == ["first"]
     assert titles(history, "versions_as_of('2026-06-10')") == ["passing", "second"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/London", "America/New_York"])
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [
+        (SECOND.replace(tzinfo=UTC), ["passing", "second"]),
+        ((SECOND - MOMENT).replace(tzinfo=UTC), ["first"]),
+        (SECOND.replace(tzinfo=UTC).astimezone(timezone(timedelta(hours=1))).isoformat(" "), ["passing", "second"]),
+        (f"{SECOND.isoformat()}Z", ["passing", "second"]),
+        (f"{(SECOND - MOMENT).isoformat()}Z", ["first"]),
+    ],
+)
+def test_a_moment_that_tells_its_zone_is_the_same_moment_to_any_client(
+    history: Warehouse, zone: str, moment: datetime | str, shown: list[str]
+) -> None:
+    history.execute(f"SET TimeZone = '{zone}'")
+    try:
+        assert titles(history, "versions_as_of(?)", moment) == shown
+        assert history.rows("FROM changes_between(?, ?)", [moment, moment]) == []
+    finally:
+        history.execute("RESET TimeZone")
 
 
 def test_now_is_what_is_current(history: Warehouse) -> None:

@@ -170,6 +170,14 @@ def test_a_folder_keeps_to_one_format_and_what_is_not_ours_is_left_alone(reader:
         export(reader, tmp_path, "csv")
 
 
+@pytest.mark.parametrize(("form", "name"), [("csv", "changes.csv"), ("parquet", "changes"), ("sqlite", "standards.db")])
+def test_a_file_of_the_same_name_that_is_not_ours_is_not_replaced(reader: Reader, tmp_path: Path, form: Format, name: str) -> None:
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(ExportError, match=f"holds {name}, which no export of ours lists"):
+        export(reader, tmp_path, form)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_what_an_export_no_longer_has_is_taken_away_and_nothing_else(reader: Reader, tmp_path: Path) -> None:
     outside = tmp_path / "outside.csv"
     outside.touch()
