@@ -194,7 +194,7 @@ def test_a_file_that_is_only_moved_says_nothing(kept: Kept) -> None:
 
 @pytest.mark.parametrize(
     ("body", "rule"),
-    [(b"\xff not JSON", "P-NOT-JSON"), (pretty(live(level="high")), "P-BAD-VALUE"), (pretty(live(level=99)), "G-SCHEMA"),
+    [(b"\xff not JSON", "P-NOT-JSON"), (pretty(live())[:-2] + b', "x": ' + b"[" * 900 + b"]" * 900 + b"}", "P-NOT-JSON"), (pretty(live(level="high")), "P-BAD-VALUE"), (pretty(live(level=99)), "G-SCHEMA"),
      (pretty(sample("ST9001 1.2")[0]), "G-ANOTHER-STANDARD")],
 )  # fmt: skip
 def test_a_bad_file_is_held_until_it_is_good_again(kept: Kept, body: bytes, rule: str) -> None:
@@ -341,6 +341,16 @@ def test_a_file_may_stand_in_any_folder(kept: Kept, folder: str) -> None:
     assert kept.told() == [("ST9003", "1.0", "attribute_changed", "title")]
     (row,) = kept.rows("SELECT url FROM captures ORDER BY captured_at DESC LIMIT 1")
     assert row["url"].endswith(path)
+
+
+def test_no_other_repository_is_read_than_the_one_that_was_named(kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.night(live())
+    kept.repository.save()
+    other = Repository(tmp_path / "other")
+    other.commit(night(1), {"ST9001_1.2.json": pretty(sample("ST9001 1.2")[0])})
+    monkeypatch.setenv("GIT_DIR", str(other.save() / ".git"))
+    kept.read()
+    assert kept.rows("SELECT reference FROM watched_versions") == [{"reference": "ST9003"}]
 
 
 def test_what_was_let_through_is_taken_though_its_file_does_not_move(kept: Kept) -> None:
