@@ -263,7 +263,8 @@ def _tree(body: bytes) -> BeautifulSoup:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = body.decode("windows-1252", "replace")
-    return BeautifulSoup(text, "lxml")
+    # No attribute is read as a list; telling which are lists takes time.
+    return BeautifulSoup(text, "lxml", multi_valued_attributes=None)
 
 
 def _details_at(lines: Sequence[Line], panel_at: int) -> int | None:

@@ -225,7 +225,7 @@ def backfilling(bench: Bench) -> Iterator[Row]:
     history = History(repository.save())
     data = folder / "data"
     with open_warehouse(data) as db:
-        seconds = timed(lambda: backfill(db, data / "evidence", history, no_progress, lambda: START), 1)
+        seconds = timed(lambda: backfill(db, data / "evidence", history, no_progress, lambda: history.nights[-1].at), 1)
         yield Row(what=f"backfilling {COMMITS:,} commits", seconds=seconds, budget=180 * share)
         publish(db, data)
     shrink(data)
