@@ -144,7 +144,7 @@ def _chunks(history: History, done: Night | None, nights: Sequence[Night], porti
 
 
 # The same bytes say another thing under another name: a file without a record is missing as the version it is named after.
-_Text = tuple[str, str, str | None]
+_NamedBlob = tuple[str, str, str | None]
 
 
 class _Readers:
@@ -156,7 +156,7 @@ class _Readers:
     def __init__(self, history: History, processes: int, *, few: int) -> None:
         self._history, self._processes, self._few = history, processes, few
         self._pools: list[ProcessPoolExecutor] = []
-        self._known: set[_Text] = set()
+        self._known: set[_NamedBlob] = set()
         self._own = ExitStack()
         self._bodies: Bodies | None = None
 
@@ -188,7 +188,7 @@ class _Readers:
             yield waiting[0], self._result(waiting[1])
 
     def _ask(self, moves: Iterable[Move]) -> "list[Future[list[File]]] | list[tuple[str, str]]":
-        fresh: dict[_Text, tuple[str, str]] = {}
+        fresh: dict[_NamedBlob, tuple[str, str]] = {}
         for move in moves:
             if move.blob and (text := (move.blob, *named(move.path))) not in self._known:
                 fresh.setdefault(text, (move.path, move.blob))
@@ -259,7 +259,7 @@ class _Tree:
     """The files of a history as they stand at the end of a night."""
 
     def __init__(self) -> None:
-        self._read: dict[_Text, _Light] = {}
+        self._read: dict[_NamedBlob, _Light] = {}
         self._files: dict[str, _Light] = {}
         self._paths: dict[Key, dict[str, None]] = {}
         self.unplaced: list[tuple[str, _Light]] = []

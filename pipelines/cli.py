@@ -263,7 +263,9 @@ def fill_in(
 ) -> None:
     """Fill an empty data folder with the nights somebody else kept; the daily run goes on from there. Nobody is told of the past."""
     from pipelines.backfill import backfill
-    from scrapers.history import HistoryError, Replay, Repository
+    from scrapers.history import HistoryError
+    from scrapers.replay import Replay
+    from scrapers.repository import Repository
 
     if (git is None) == (jsonl is None):
         raise typer.BadParameter("Name a repository with --git or a replay file with --jsonl, one of the two.")

@@ -174,7 +174,7 @@ def _step(item: Pending, previous: Published | None, records: Records) -> Step:
 
 
 def _as_if_told(before: Record, after: Record, newly_told: Set[str]) -> tuple[Record, Record]:
-    """Two records without the difference that one of them could not tell yet what the other does."""
+    """Two records without what differs only because the earlier one had no key to tell it by."""
     if "options" in newly_told:
         before, after = _without_options(before), _without_options(after)
     columns = newly_told - {"options"}

@@ -32,8 +32,8 @@ from pipelines.run import Run
 from pipelines.snapshots import take_snapshots
 from schemas.tables import CONTENT_DUTIES, CONTENT_DUTY_KSBS, CONTENT_KSBS, CONTENT_OPTIONS
 from scrapers import page
-from scrapers.history import Repository as History
 from scrapers.pace import Pace
+from scrapers.repository import Repository as History
 from scrapers.sample.pages import standard_page
 from scrapers.sample.records import sample_records
 from scrapers.site import Capture, Site

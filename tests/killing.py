@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from pipelines.backfill import Portion, backfill
-from scrapers.history import Repository
+from scrapers.repository import Repository
 from tests.watching import Watch, night, no_progress
 from warehouse.database import open_warehouse
 

@@ -18,8 +18,9 @@ from pipelines.backfill import Portion, backfill
 from pipelines.cli import app
 from pipelines.past import Tally
 from pipelines.rebuild import rebuild
-from scrapers.history import HistoryError, Replay
-from scrapers.history import Repository as History
+from scrapers.history import HistoryError
+from scrapers.replay import Replay
+from scrapers.repository import Repository as History
 from tests.histories import ApiRecord, Repository, file_name, many_nights, pretty
 from tests.killing import one_backfill
 from tests.pipelines.test_rebuild import contents
