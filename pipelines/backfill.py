@@ -190,8 +190,8 @@ class _Readers:
     def _ask(self, moves: Iterable[Move]) -> "list[Future[list[File]]] | list[tuple[str, str]]":
         fresh: dict[_NamedBlob, tuple[str, str]] = {}
         for move in moves:
-            if move.blob and (text := (move.blob, *named(move.path))) not in self._known:
-                fresh.setdefault(text, (move.path, move.blob))
+            if move.blob and (named_blob := (move.blob, *named(move.path))) not in self._known:
+                fresh.setdefault(named_blob, (move.path, move.blob))
         self._known |= fresh.keys()
         tasks = list(fresh.values())
         if self._processes < 2 or (not self._pools and len(tasks) < self._few):
